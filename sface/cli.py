@@ -1,0 +1,72 @@
+"""The commands `sface VERB ...` and `face-verify`: dispatch only.
+
+A verb's module in `sface/commands/` has `add_arguments(parser)` and `run(args, output) -> exit code`. Only the module
+of the verb that was asked for is imported, so that `face-verify --help` doesn't pay for what it does not use.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from .errors import SFaceError, StorageError
+from .output import Output
+
+# verb: (module in sface/commands, what it does)
+VERBS = {
+    "train": ("train", "train a network with the SFace loss"),
+    "synth": ("synth", "draw a set of made-up people: pictures and a training set"),
+    "export": ("export", "write a checkpoint as an ONNX file, proven equal"),
+    "verify": ("verify", "do two photos show the same person? (= face-verify)"),
+    "calibrate": ("calibrate", "measure the threshold for a false match rate and write it into the file"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `sface VERB ...`; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in VERBS:
+        return _run(f"sface {arguments[0]}", arguments[0], arguments[1:])
+    parser = argparse.ArgumentParser(prog="sface", description="Train, export and use face-recognition networks.")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb")
+    for verb, (_, description) in VERBS.items():
+        verbs.add_parser(verb, help=description, add_help=False)
+    if parser.parse_args(arguments).version:
+        from . import __version__
+
+        Output().result(f"sface {__version__}", {})
+        return 0
+    parser.print_help(sys.stderr)
+    return 2
+
+
+def face_verify(argv: Sequence[str] | None = None) -> int:
+    """Run `face-verify A B ...`; returns the exit code."""
+    return _run("face-verify", "verify", list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(prog: str, verb: str, arguments: list[str]) -> int:
+    name, description = VERBS[verb]
+    module: ModuleType = importlib.import_module(f".commands.{name}", __package__)
+    parser = argparse.ArgumentParser(prog=prog, description=module.__doc__ or description)
+    module.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, alone on stdout; errors too")
+    parser.add_argument("--quiet", action="store_true", help="no notes, no progress")
+    args = parser.parse_args(arguments)
+    output = Output(as_json=args.json, quiet=args.quiet)
+    try:
+        code: int = module.run(args, output)
+        return code
+    except SFaceError as error:
+        output.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        output.error(SFaceError("interrupted"))
+        return 130
+    except OSError as error:
+        # What no room foresaw: a folder without permission, a disk that went away.
+        failed = StorageError(f"{error.filename or prog}: {error.strerror or error}")
+        output.error(failed)
+        return failed.exit_code

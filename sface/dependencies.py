@@ -1,0 +1,42 @@
+"""Packages that are not there, said in one line each with the command that brings them."""
+
+import importlib
+import importlib.metadata
+from types import ModuleType
+
+from .errors import DependencyError
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import `module`, which the extra `extra` brings. Raises DependencyError that names the extra."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise DependencyError(f"{module} is not installed: pip install 'sface[{extra}]'") from None
+
+
+def onnxruntime() -> ModuleType:
+    """Import onnxruntime. Raises DependencyError where it is missing, or installed twice."""
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(installed) == 2:
+        raise DependencyError(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
+            "pip uninstall -y onnxruntime onnxruntime-gpu, then pip install 'sface[gpu]' (or 'sface[cpu]')"
+        )
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise DependencyError(
+            f"onnxruntime can't be imported ({error}): pip install 'sface[cpu]' for a CPU, 'sface[gpu]' for an NVIDIA "
+            "GPU with CUDA installed, or 'sface[cuda]' for an NVIDIA GPU with CUDA's libraries from the package index"
+        ) from None
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""Writing files so that nobody ever sees half of one; sha256; the folder where files are kept."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import StorageError
+
+
+@contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    """Turn an operating-system error into a StorageError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path}: could not be written ({error.strerror or error}); nothing was changed") from error
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary path beside `path`, sync what it wrote to disk, then put it in place at once.
+
+    `write` creates the file at the path that it is given; the suffix is that of `path`, for writers that go by it.
+    Raises StorageError if the disk refuses; then `path` is what it was before.
+    """
+    with _storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            temporary = folder / path.name
+            write(temporary)
+            _fsync(temporary)
+            temporary.replace(path)
+            _fsync(path.parent)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` atomically. Raises StorageError."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, atomically. Raises StorageError."""
+    write_bytes(path, text.encode())
+
+
+def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` fill a temporary folder beside `path`, sync it, then rename it to `path`, which must not exist.
+
+    Raises StorageError if the disk refuses or `path` exists; then no folder is left behind.
+    """
+    with _storing(path):
+        if path.exists():
+            raise FileExistsError(None, "it exists already")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            fill(folder)
+            folder.chmod(0o755)
+            for file in folder.iterdir():
+                _fsync(file)
+            _fsync(folder)
+            folder.replace(path)
+            _fsync(path.parent)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def home() -> Path:
+    """Folder of what sface keeps on this machine: `$SFACE_HOME`, else the platform's cache folder for sface."""
+    if named := os.environ.get("SFACE_HOME"):
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("sface", appauthor=False)
