@@ -1,0 +1,12 @@
+"""Activations."""
+
+from typing import Any
+
+from ..trace import Graph, Symbol
+
+
+def prelu(graph: Graph, layer: Any, x: Symbol) -> Symbol:
+    """jittor.nn.PReLU, a slope for each channel (axis 1) or one for all → PRelu."""
+    slope = layer.weight.numpy()
+    slope = slope.reshape(-1, *[1] * (len(x.shape) - 2)) if slope.size > 1 else slope
+    return graph.node("PRelu", [x, graph.constant("weight", slope)], x.shape)

@@ -1,0 +1,99 @@
+"""A trained network → an ONNX file that is proven to be the same function.
+
+The file takes float32 (batch, 3, S, S), RGB, 0..255, and gives the raw embedding float32 (batch, D). Normalisation is
+inside: its Sub and Mul are the graph's first two nodes, which is where other readers look for them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+from .. import __version__, dependencies
+from ..errors import ModelError
+from ..files import write_bytes
+from ..metadata import ModelMetadata
+from ..models.checkpoint import Checkpoint, load_checkpoint
+from .parity import Array, Parity, check_parity, random_crops
+from .passes import fold_batchnorm
+from .rules import LAYERS
+from .trace import trace
+
+INPUT, OUTPUT = "input", "embedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was written, and how equal it is."""
+
+    path: Path
+    checkpoint: Path
+    parity: Parity
+    metadata: ModelMetadata
+    nodes: int
+    size: int  # bytes
+
+
+def export_checkpoint(checkpoint_path: Path, path: Path, face_crops: npt.NDArray[np.uint8]) -> Export:
+    """Write the backbone of a checkpoint (or of a run's last one) to the ONNX file `path`.
+
+    The file is compared with the network on noise and on `face_crops`, uint8 (at least 7, S, S, 3) RGB.
+    Raises CheckpointError, ModelError (the module can't be written), ParityError (it differs) or StorageError; then
+    there is no file, or still the one that was there.
+    """
+    module, checkpoint = load_checkpoint(checkpoint_path)
+    metadata = describe(checkpoint)
+    size = metadata.input_size
+    model = trace(module, (2, 3, size, size), LAYERS, (INPUT, OUTPUT))
+    fold_batchnorm.apply(model)
+    model.metadata_props.update(metadata.to_props())
+    data = serialize(model)
+    parity = check_parity(
+        lambda x: np.asarray(module(jt.array(x)).numpy()), _run(data), [random_crops(7, size), face_crops]
+    )
+    write_bytes(path, data)
+    return Export(path, checkpoint.folder, parity, metadata, len(model.graph), len(data))
+
+
+def describe(checkpoint: Checkpoint) -> ModelMetadata:
+    """What the file of a checkpoint says about itself."""
+    network, training = checkpoint.network, checkpoint.description["training"]
+    loss = ", ".join(f"{name}={value:g}" for name, value in training["loss"].items())
+    return ModelMetadata(
+        preprocess="raw",
+        input_size=network.input_size,
+        input_scale=network.input_scale,
+        embedding_size=network.embedding_size,
+        network=network.name,
+        loss=f"SFace {loss}",
+        training_set=checkpoint.description["data"]["name"],
+        sface_version=__version__,
+    )
+
+
+def serialize(model: ir.Model) -> bytes:
+    """The model's bytes, after onnx's checker. Raises ModelError."""
+    proto = ir.serde.serialize_model(model)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def _run(data: bytes) -> Any:
+    """The exported model in onnxruntime as a function of the input."""
+    onnxruntime = dependencies.onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+    def run(x: Array) -> Array:
+        return np.asarray(session.run([OUTPUT], {INPUT: x})[0])
+
+    return run

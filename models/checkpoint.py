@@ -1,0 +1,121 @@
+"""A checkpoint folder ⇄ a backbone.
+
+    OUT/step-00000200/
+        checkpoint.json      what it is: network, training, data, step, versions, sha256 of each file
+        model.safetensors    the backbone: parameters and running statistics, float32
+        ...                  the rest of the training's state (train/state.py)
+
+The network is rebuilt from checkpoint.json; no flag is needed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+from jittor import nn
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ..errors import CheckpointError, UsageError
+from ..files import sha256
+from .config import NetworkConfig
+from .networks import build_network, state
+
+FORMAT = 1
+DESCRIPTION = "checkpoint.json"
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that was read. `description` is checkpoint.json; `network` is the part that builds the module."""
+
+    folder: Path
+    network: NetworkConfig
+    description: Mapping[str, Any]
+
+
+def step_folders(outdir: Path) -> list[Path]:
+    """The checkpoints in a run's folder, the oldest first."""
+    return sorted(path.parent for path in outdir.glob(f"step-*/{DESCRIPTION}"))
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read what a checkpoint says about itself. `path` is its folder, or a run's folder, whose last one is taken.
+
+    Raises CheckpointError where there is none, or where it can't be understood.
+    """
+    folder = path
+    if not (path / DESCRIPTION).is_file():
+        if not path.is_dir():
+            raise CheckpointError(f"{path}: there is no such checkpoint folder")
+        folders = step_folders(path)
+        if not folders:
+            raise CheckpointError(f"{path}: neither a checkpoint nor a run with one; it has no {DESCRIPTION}")
+        folder = folders[-1]
+    file = folder / DESCRIPTION
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        if description["format"] != FORMAT:
+            raise CheckpointError(f"{file}: written by a later version (format {description['format']}); update sface")
+        network = NetworkConfig(**description["network"])
+    except UsageError as error:
+        raise CheckpointError(f"{file}: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: can't be read as a checkpoint ({error!r}); take an earlier one") from None
+    return Checkpoint(folder, network, description)
+
+
+def load_checkpoint(path: Path) -> tuple[nn.Module, Checkpoint]:
+    """Rebuild the backbone of a checkpoint (or of a run's last one), in evaluation mode.
+
+    Raises CheckpointError where something is missing, damaged or of another network.
+    """
+    checkpoint = open_checkpoint(path)
+    module = build_network(checkpoint.network)
+    fill(state(module), read_tensors(checkpoint, MODEL), checkpoint.folder / MODEL)
+    module.eval()
+    return module, checkpoint
+
+
+def write_tensors(path: Path, variables: Mapping[str, Any]) -> None:
+    """Write Vars as float32 arrays, under their names."""
+    # By way of bytes: safetensors' own writer hides which of the disk's errors it met.
+    path.write_bytes(save({name: np.ascontiguousarray(var.numpy()) for name, var in variables.items()}))
+
+
+def read_tensors(checkpoint: Checkpoint, name: str) -> dict[str, np.ndarray]:
+    """Read one file of a checkpoint, checked against the sha256 in its description. Raises CheckpointError."""
+    file = checkpoint.folder / name
+    try:
+        if sha256(file) != checkpoint.description["files"][name]:
+            raise CheckpointError(f"{file}: its sha256 is not the one in {DESCRIPTION}: damaged; take an earlier one")
+        return dict(load(file.read_bytes()))
+    except FileNotFoundError:
+        raise CheckpointError(f"{file}: missing; take an earlier checkpoint") from None
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: can't be read ({error!r}); take an earlier checkpoint") from None
+
+
+def fill(variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray], file: Path) -> None:
+    """Put `arrays` into Vars of the same names. Raises CheckpointError unless names and shapes are all the same.
+
+    Jittor's own loading ignores unknown names, and its `assign` takes any shape.
+    """
+    wrong = sorted(set(variables) ^ set(arrays))
+    wrong += [name for name in set(variables) & set(arrays) if tuple(variables[name].shape) != arrays[name].shape]
+    if wrong:
+        raise CheckpointError(f"{file}: holds another network: {len(wrong)} names or shapes differ, first {wrong[0]}")
+    for name, var in variables.items():
+        if not np.isfinite(arrays[name]).all():
+            raise CheckpointError(f"{file}: {name} holds values that are not finite; take an earlier checkpoint")
+        frozen = var.is_stop_grad()
+        var.assign(jt.array(arrays[name]))
+        if frozen:
+            var.stop_grad()
+        else:
+            var.start_grad()

@@ -1,0 +1,46 @@
+"""Config → Jittor module with freshly drawn weights; which Vars of a module are trained, and which are statistics."""
+
+import math
+from typing import Any
+
+import jittor as jt
+import numpy as np
+from jittor import nn
+
+from .config import NetworkConfig
+from .mobilefacenet import MobileFaceNet
+
+_CLASSES = {"MobileFaceNet": MobileFaceNet}
+
+
+def build_network(config: NetworkConfig, seed: int = 1337) -> nn.Module:
+    """Build the network of `config`: float32 (N, 3, S, S) RGB 0..255 → raw embedding float32 (N, D).
+
+    Weights of convolutions and linear layers are drawn from a normal distribution with standard deviation
+    2 * sqrt(2 / fan_out), the published code's; slopes of PReLU are 1, biases 0. They are a function of `seed` alone.
+    """
+    module = _CLASSES[config.name](config)
+    generator = np.random.default_rng(seed)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv | nn.Linear):
+            layer.weight.assign(jt.array(draw_weight(generator, tuple(layer.weight.shape))))
+            if layer.bias is not None:
+                layer.bias.assign(jt.zeros(layer.bias.shape))
+    return module
+
+
+def draw_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """float32 weights of `shape`, (out, in, ...): normal, standard deviation 2 * sqrt(2 / fan_out)."""
+    fan_out = shape[0] * math.prod(shape[2:])
+    deviation = 2 * math.sqrt(2 / fan_out)
+    return generator.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
+
+
+def state(module: nn.Module) -> dict[str, Any]:
+    """Name → Var of all that a module's output depends on: parameters and running statistics."""
+    return dict(module.named_parameters())
+
+
+def parameters(module: nn.Module) -> dict[str, Any]:
+    """Name → Var of what is trained. Jittor's own `parameters()` also gives the running statistics."""
+    return {name: var for name, var in state(module).items() if not name.endswith(("running_mean", "running_var"))}
