@@ -141,6 +141,9 @@ def _after() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
+    except SystemExit:
+        # Jittor's way to say that it was last built with other flags, and has now built one part anew.
+        raise DependencyError("Jittor has rebuilt a part of itself; run the command again") from None
     finally:
         ssl._create_default_https_context = https_context
         for number, handler in handlers.items():

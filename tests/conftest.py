@@ -1,10 +1,17 @@
-"""What every test may use."""
+"""What every test may use: real faces where they are, drawn faces, a network trained on them, its exported file."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sface import runtime
+
+# A test may then import Jittor itself, in any order.
+runtime.prepare()
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+PEOPLE, PHOTOS = 6, 8
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +20,65 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the folder of real faces is not beside the project ({SHARED})")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def drawn_photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """One drawn picture each of four people, the last twice: five files."""
+    from PIL import Image
+
+    from sface.train.synthetic import draw_face
+
+    folder = tmp_path_factory.mktemp("photos")
+    paths = []
+    for person, photo in ((0, 0), (1, 0), (2, 0), (3, 0), (3, 1)):
+        paths.append(folder / f"{person}-{photo}.png")
+        Image.fromarray(draw_face(7, person, photo).image).save(paths[-1])
+    return paths
+
+
+@pytest.fixture(scope="session")
+def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small training set of drawn crops in the imgs.txt layout."""
+    from PIL import Image
+
+    from sface.align.crop import align_face
+    from sface.train.synthetic import draw_face
+
+    folder = tmp_path_factory.mktemp("drawn") / "six_people"
+    folder.mkdir()
+    lines = []
+    for person in range(PEOPLE):
+        for photo in range(PHOTOS):
+            drawn = draw_face(5, person, photo)
+            crop = align_face(np.asarray(drawn.image), np.asarray(drawn.landmarks, dtype=np.float32))
+            Image.fromarray(crop).save(folder / f"{person}-{photo}.png")
+            lines.append(f"{person}-{photo}.png\t{person}\n")
+    (folder / "imgs.txt").write_text("".join(lines))
+    (folder / "property").write_text(f"{PEOPLE},112,112\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Path:
+    """The folder of a short training run: 12 steps, saved at 6 and 12."""
+    from sface.models.config import NetworkConfig
+    from sface.output import Output
+    from sface.train.config import TrainConfig
+    from sface.train.loop import train
+
+    outdir = tmp_path_factory.mktemp("run") / "out"
+    config = TrainConfig(network=NetworkConfig(embedding_size=64), batch_size=16, max_steps=12, save_every=6, lr=0.02)
+    train(config, drawn_set, outdir, resume=False, output=Output(quiet=True))
+    return outdir
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
+    """That run's network as an ONNX file. Copy it before changing it."""
+    from sface.export.to_onnx import export_checkpoint
+    from sface.train.synthetic import draw_crops
+
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    export_checkpoint(run_folder, path, draw_crops(7, seed=1))
+    return path

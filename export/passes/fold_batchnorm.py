@@ -8,10 +8,16 @@ Not where another node reads what lies between the two, or where the weights are
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxscript.rewriter import RewritePass
-from onnxscript.rewriter.rules.common import fuse_batchnorm_rule_set
+from onnxscript.rewriter.rules import common
+
+RULES = (
+    common.fuse_batchnorm_into_conv_rule,
+    common.fuse_batchnorm_into_conv_transpose_rule,
+    common.fuse_batchnorm_into_gemm_rule,
+)
 
 
 def apply(model: ir.Model) -> None:
     """Fold each BatchNormalization that can be folded."""
-    RewritePass(fuse_batchnorm_rule_set())(model)
+    RewritePass(RULES)(model)
     RemoveUnusedNodesPass()(model)

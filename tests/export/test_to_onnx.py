@@ -1,0 +1,148 @@
+"""A checkpoint as an ONNX file: the same function, in the promised form, or no file."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import jittor as jt
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from sface.cli import main
+from sface.errors import CheckpointError, ParityError, StorageError
+from sface.export.metadata import read_metadata
+from sface.export.to_onnx import export_checkpoint
+from sface.files import sha256
+from sface.infer import FaceEmbedder
+from sface.models import load_checkpoint
+from sface.train.synthetic import draw_crops
+from tests.test_files import largest_file
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    return np.asarray(draw_crops(9, seed=2))
+
+
+def ignoring_its_input(run_folder: Path, folder: Path) -> Path:
+    """A checkpoint whose first BatchNorm multiplies by 0."""
+    checkpoint = Path(shutil.copytree(run_folder / "step-00000012", folder / "step-00000012"))
+    file = checkpoint / "model.safetensors"
+    weights = load_file(file)
+    weights["conv_1.batchnorm.weight"] = np.zeros_like(weights["conv_1.batchnorm.weight"])
+    save_file(weights, file)
+    description = json.loads((checkpoint / "checkpoint.json").read_text())
+    description["files"]["model.safetensors"] = sha256(file)
+    (checkpoint / "checkpoint.json").write_text(json.dumps(description))
+    return checkpoint
+
+
+def test_the_graph(model_file: Path) -> None:
+    model = onnx.load(model_file)
+    onnx.checker.check_model(model, full_check=True)
+    operations = [node.op_type for node in model.graph.node]
+    assert operations[:2] == ["Sub", "Mul"]
+    assert "BatchNormalization" not in operations
+    (input_,), (output,) = model.graph.input, model.graph.output
+    assert [dim.dim_value or dim.dim_param for dim in input_.type.tensor_type.shape.dim] == ["batch", 3, 112, 112]
+    assert [dim.dim_value or dim.dim_param for dim in output.type.tensor_type.shape.dim] == ["batch", 64]
+
+
+def test_the_metadata(model_file: Path) -> None:
+    metadata = read_metadata(model_file)
+    assert metadata is not None
+    assert (metadata.preprocess, metadata.input_size, metadata.input_scale) == ("raw", 112, 0.078125)
+    assert (metadata.network, metadata.embedding_size) == ("MobileFaceNet", 64)
+    assert metadata.loss == "SFace s=64, k=80, a=0.87, b=1.2"
+    assert metadata.training_set == "six_people"
+    assert metadata.threshold is None
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 9])
+def test_it_computes_what_was_trained(batch: int, run_folder: Path, model_file: Path, crops: np.ndarray) -> None:
+    module, _ = load_checkpoint(run_folder)
+    x = np.ascontiguousarray(crops[:batch].transpose(0, 3, 1, 2), dtype=np.float32)
+    expected = module(jt.array(x)).numpy()
+    session = onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
+    (actual,) = session.run(None, {"input": x})
+    assert actual.shape == (batch, 64)
+    assert np.abs(actual - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_the_same_features_in_opencv(model_file: Path, crops: np.ndarray) -> None:
+    recognizer = cv2.FaceRecognizerSF.create(str(model_file), "")
+    ours = FaceEmbedder(model_file).embed(crops).unit
+    for crop, expected in zip(crops, ours, strict=True):
+        feature = recognizer.feature(np.ascontiguousarray(crop[:, :, ::-1]))[0]
+        assert np.abs(feature / np.linalg.norm(feature) - expected).max() <= 1e-5
+
+
+def test_the_same_checkpoint_gives_the_same_bytes(run_folder: Path, model_file: Path, tmp_path: Path) -> None:
+    export_checkpoint(run_folder, tmp_path / "again.onnx", np.asarray(draw_crops(7, seed=1)))
+    assert (tmp_path / "again.onnx").read_bytes() == model_file.read_bytes()
+
+
+def test_a_network_that_ignores_its_input_proves_nothing(run_folder: Path, tmp_path: Path, crops: np.ndarray) -> None:
+    checkpoint = ignoring_its_input(run_folder, tmp_path)
+    with pytest.raises(ParityError, match="nearly the same output for any input"):
+        export_checkpoint(checkpoint, tmp_path / "m.onnx", crops)
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_a_graph_that_differs_leaves_no_file(
+    run_folder: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sface.export.passes import fold_batchnorm
+
+    def spoil(model: object) -> None:
+        """A pass that gets one weight slightly wrong."""
+        original(model)  # type: ignore[arg-type]
+        import onnx_ir as ir
+
+        value = model.graph.initializers["conv_6sep.conv2d.weight"]  # type: ignore[attr-defined]
+        array = value.const_value.numpy().copy()
+        array[0] *= 1.1
+        value.const_value = ir.tensor(array)
+
+    original = fold_batchnorm.apply
+    monkeypatch.setattr(fold_batchnorm, "apply", spoil)
+    (tmp_path / "m.onnx").write_bytes(b"the old file")
+    with pytest.raises(ParityError, match="the exported graph differs from the network"):
+        export_checkpoint(run_folder, tmp_path / "m.onnx", crops)
+    assert (tmp_path / "m.onnx").read_bytes() == b"the old file"
+    assert list(tmp_path.iterdir()) == [tmp_path / "m.onnx"]
+
+
+def test_a_full_disk(run_folder: Path, tmp_path: Path, crops: np.ndarray) -> None:
+    with largest_file(100_000), pytest.raises(StorageError, match=r"m\.onnx: could not be written"):
+        export_checkpoint(run_folder, tmp_path / "m.onnx", crops)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "m.onnx"
+    assert main(["export", str(run_folder), "-o", str(file), "--json"]) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert fields["checkpoint"].endswith("step-00000012")
+    assert fields["bytes"] == file.stat().st_size
+    assert fields["parity"]["max_difference"] <= 1e-4
+    assert fields["parity"]["min_cosine"] >= 0.99999
+    assert fields["parity"]["input_matters"] >= 0.01
+
+
+def test_an_earlier_checkpoint_can_be_named(run_folder: Path, tmp_path: Path, model_file: Path) -> None:
+    export_checkpoint(run_folder / "step-00000006", tmp_path / "m.onnx", np.asarray(draw_crops(7, seed=1)))
+    assert (tmp_path / "m.onnx").read_bytes() != model_file.read_bytes()
+
+
+def test_a_folder_as_output(run_folder: Path, tmp_path: Path) -> None:
+    assert main(["export", str(run_folder), "-o", str(tmp_path)]) == 2
+
+
+def test_no_checkpoint(tmp_path: Path, crops: np.ndarray) -> None:
+    with pytest.raises(CheckpointError, match="neither a checkpoint nor a run"):
+        export_checkpoint(tmp_path, tmp_path / "m.onnx", crops)

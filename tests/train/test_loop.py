@@ -1,0 +1,274 @@
+"""Training runs: what they leave, how they go on, what each option does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jittor import nn
+from safetensors.numpy import load_file
+
+from sface.errors import CheckpointError, DataError, StorageError, UsageError
+from sface.models.config import NetworkConfig
+from sface.models.networks import build_network, parameters
+from sface.output import Output
+from sface.train.config import SFaceConfig, TrainConfig
+from sface.train.heads import SFaceHead
+from sface.train.loop import TrainResult, parameter_groups, train
+from sface.train.progress import read_log
+from tests.test_files import largest_file
+
+QUIET = Output(quiet=True)
+CONFIG = TrainConfig(network=NetworkConfig(embedding_size=32), batch_size=8, max_steps=2, save_every=100, lr=0.02)
+FILES = ("model.safetensors", "head.safetensors", "momentum.safetensors")
+
+
+def run(config: TrainConfig, data: Path, outdir: Path, resume: bool = False) -> TrainResult:
+    return train(config, data, outdir, resume=resume, output=QUIET)
+
+
+def weights(checkpoint: Path) -> dict[str, np.ndarray]:
+    return dict(load_file(checkpoint / "model.safetensors"))
+
+
+def differ(a: Path, b: Path) -> bool:
+    return (a / "model.safetensors").read_bytes() != (b / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Path:
+    """The checkpoint of CONFIG, for runs with one option changed to be compared with."""
+    return run(CONFIG, drawn_set, tmp_path_factory.mktemp("plain") / "out").checkpoint
+
+
+def test_what_a_run_leaves(run_folder: Path) -> None:
+    assert sorted(path.name for path in run_folder.iterdir()) == ["log.jsonl", "step-00000006", "step-00000012"]
+    last = run_folder / "step-00000012"
+    assert sorted(path.name for path in last.iterdir()) == sorted([*FILES, "checkpoint.json"])
+    description = json.loads((last / "checkpoint.json").read_text())
+    assert description["step"] == 12
+    assert description["network"] == {
+        "name": "MobileFaceNet",
+        "embedding_size": 64,
+        "input_size": 112,
+        "input_scale": 0.078125,
+    }
+    assert description["data"] == {"name": "six_people", "people": 6, "images": 48}
+    # The backbone alone: no head, no momentum.
+    assert set(weights(last)) == {name for name, _ in build_network(NetworkConfig()).named_parameters()}
+
+
+def test_it_learns(tmp_path: Path, drawn_set: Path) -> None:
+    config = replace(CONFIG, batch_size=24, max_steps=60, lr=0.1, seed=3)
+    run(config, drawn_set, tmp_path / "out")
+    first, *_, last = read_log(tmp_path / "out")
+    assert last["cos_genuine"] - last["cos_impostor"] > first["cos_genuine"] - first["cos_impostor"] + 0.15
+    assert last["top1"] > 0.6
+
+
+def test_a_resumed_run_has_the_same_bits(tmp_path: Path, drawn_set: Path) -> None:
+    """6 batches are an epoch: the stop at 9 is in the middle of the second."""
+    whole = run(replace(CONFIG, max_steps=14), drawn_set, tmp_path / "whole")
+    run(replace(CONFIG, max_steps=9), drawn_set, tmp_path / "parts")
+    parts = run(replace(CONFIG, max_steps=14), drawn_set, tmp_path / "parts", resume=True)
+    assert parts.step == whole.step == 14
+    for name in FILES:
+        assert (parts.checkpoint / name).read_bytes() == (whole.checkpoint / name).read_bytes(), name
+    assert [record["step"] for record in read_log(tmp_path / "parts")] == [9, 14]
+
+
+def test_a_finished_run_is_left_alone(tmp_path: Path, drawn_set: Path) -> None:
+    first = run(CONFIG, drawn_set, tmp_path / "out")
+    again = run(CONFIG, drawn_set, tmp_path / "out", resume=True)
+    assert again == TrainResult(first.checkpoint, 2, finished=True, last=None)
+
+
+def test_a_folder_with_a_run_is_not_trained_into(drawn_set: Path, run_folder: Path) -> None:
+    with pytest.raises(UsageError, match="already holds a run; go on with --resume"):
+        run(CONFIG, drawn_set, run_folder)
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> None:
+    with pytest.raises(UsageError, match="holds no checkpoint to resume"):
+        run(CONFIG, drawn_set, tmp_path / "out", resume=True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"seed": 1},
+        {"lr": 0.03},
+        {"batch_size": 6},
+        {"loss": SFaceConfig(s=32.0)},
+        {"loss": SFaceConfig(k=1.0)},
+        {"loss": SFaceConfig(a=2.0)},
+        {"loss": SFaceConfig(b=1.6)},
+        {"network": NetworkConfig(embedding_size=32, input_scale=0.0078125)},
+        {"stages": (0,)},
+        {"momentum": 0.0},
+        {"weight_decay": 0.0},
+    ],
+)
+def test_an_option_changes_the_weights(
+    changed: dict[str, object], tmp_path: Path, drawn_set: Path, plain: Path
+) -> None:
+    assert differ(run(replace(CONFIG, **changed), drawn_set, tmp_path / "out").checkpoint, plain)  # type: ignore[arg-type]
+
+
+def test_the_same_options_give_the_same_weights(tmp_path: Path, drawn_set: Path, plain: Path) -> None:
+    assert not differ(run(CONFIG, drawn_set, tmp_path / "out").checkpoint, plain)
+
+
+def test_embedding_size(tmp_path: Path, drawn_set: Path) -> None:
+    config = replace(CONFIG, network=NetworkConfig(embedding_size=48), max_steps=1)
+    assert weights(run(config, drawn_set, tmp_path / "out").checkpoint)["pre_fc1.weight"].shape == (48, 512)
+
+
+def test_epochs_end_a_run_and_stages_lower_the_rate(tmp_path: Path, drawn_set: Path) -> None:
+    config = replace(CONFIG, batch_size=24, max_steps=None, epochs=3, stages=(1, 2), save_every=2)
+    result = run(config, drawn_set, tmp_path / "out")
+    assert result.step == 6
+    assert result.last is not None
+    assert result.last.lr == pytest.approx(0.02 / 100)
+    assert sorted(path.name for path in (tmp_path / "out").glob("step-*")) == [
+        "step-00000002",
+        "step-00000004",
+        "step-00000006",
+    ]
+
+
+def test_a_set_of_another_size(tmp_path: Path, drawn_set: Path) -> None:
+    config = replace(CONFIG, network=NetworkConfig(input_size=224))
+    with pytest.raises(DataError, match="crops of 112 pixels for a network of 224"):
+        run(config, drawn_set, tmp_path / "out")
+
+
+def test_resuming_with_another_set(tmp_path: Path, drawn_set: Path) -> None:
+    run(CONFIG, drawn_set, tmp_path / "out")
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in drawn_set.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    (other / "imgs.txt").write_text("".join((drawn_set / "imgs.txt").read_text().splitlines(keepends=True)[:40]))
+    with pytest.raises(CheckpointError, match="give the same set with --data_root"):
+        run(replace(CONFIG, max_steps=3), other, tmp_path / "out", resume=True)
+
+
+def test_a_full_disk_under_a_checkpoint(tmp_path: Path, drawn_set: Path) -> None:
+    with largest_file(1_000_000), pytest.raises(StorageError, match="step-00000002: could not be written"):
+        run(CONFIG, drawn_set, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["log.jsonl"]
+
+
+def test_every_parameter_is_in_one_group_and_batchnorm_does_not_decay() -> None:
+    backbone = build_network(NetworkConfig())
+    head = SFaceHead(5, 512, SFaceConfig(), 0)
+    decayed, plain = parameter_groups([backbone, head], 5e-4)
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (5e-4, 0.0)
+    all_ = [id(var) for module in (backbone, head) for var in parameters(module).values()]
+    assert sorted(map(id, decayed["params"] + plain["params"])) == sorted(all_)
+    assert id(head.weight) in set(map(id, decayed["params"]))
+    batchnorms = [layer for layer in backbone.modules() if isinstance(layer, nn.BatchNorm)]
+    assert len(plain["params"]) == 2 * len(batchnorms) > 80
+
+
+def test_the_rest_of_a_log_is_done_again(tmp_path: Path, drawn_set: Path) -> None:
+    """After a crash the log may know more steps than the last checkpoint, and end in half a line."""
+    run(CONFIG, drawn_set, tmp_path / "out")
+    with (tmp_path / "out" / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"step": 3}) + '\n{"step": 4, "lo')
+    run(replace(CONFIG, max_steps=3), drawn_set, tmp_path / "out", resume=True)
+    assert [record["step"] for record in read_log(tmp_path / "out")] == [2, 3]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "sface.cli", "train", *map(str, arguments)]
+
+
+def test_sigterm_saves_and_ends(tmp_path: Path, drawn_set: Path) -> None:
+    outdir = tmp_path / "out"
+    arguments = ["--data_root", drawn_set, "--outdir", outdir, "--embedding_size", 32, "--batch_size", 8]
+    process = subprocess.Popen(command(*arguments, "--epochs", 10000), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (outdir / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    (checkpoint,) = outdir.glob("step-*")
+    step = int(checkpoint.name.removeprefix("step-"))
+    done = subprocess.run(
+        command(*arguments, "--resume", "--max_steps", step + 1), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (outdir / f"step-{step + 1:08d}" / "checkpoint.json").is_file()
+    # What decides the weights can't be changed on the way.
+    done = subprocess.run(command(*arguments, "--resume", "--lr", 1), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--lr 1.0: the run to resume has 0.1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--workers_id", "0,1"], 2, "start one for each GPU: mpirun -np 2"),
+        (["--workers_id", "gpu"], 2, "must be cpu, or numbers of GPUs"),
+        (["--net", "ResNet"], 2, "there is no such network"),
+        (["--batch_size", "0"], 2, "must be at least 1"),
+        (["--batch_size", "1000"], 2, "can't fill a batch of 1000"),
+        (["--stages", "5,3"], 2, "epochs must rise"),
+        (["--data_root", "/nowhere"], 6, "no such folder"),
+    ],
+)
+def test_bad_calls(arguments: list[str], code: int, words: str, tmp_path: Path, drawn_set: Path) -> None:
+    start = ["--data_root", str(drawn_set), "--outdir", str(tmp_path / "out"), "--batch_size", "8", "--max_steps", "1"]
+    done = subprocess.run(command(*start, *arguments), capture_output=True, text=True, check=False)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert (done.returncode, len(errors)) == (code, 1), done.stderr
+    assert words in errors[0]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_an_error_at_once(tmp_path: Path, drawn_set: Path) -> None:
+    start = time.monotonic()
+    arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "out", "--workers_id", 0]
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    assert time.monotonic() - start < 2
+    assert done.returncode == 2
+    assert "the NVIDIA driver shows 0 GPUs here" in done.stderr
+
+
+def test_two_ranks_train_as_one(tmp_path: Path, drawn_set: Path) -> None:
+    """The same batches, gradients averaged, statistics shared: the same weights but for rounding."""
+    one = run(replace(CONFIG, max_steps=3), drawn_set, tmp_path / "one")
+    arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "two", "--embedding_size", 32]
+    arguments += ["--batch_size", 8, "--lr", 0.02, "--max_steps", 3]
+    environment = os.environ | {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    }
+    environment.pop("OMP_NUM_THREADS", None)
+    environment.pop("use_mpi", None)
+    mpirun = Path(sys.executable).parent / "mpirun"
+    done = subprocess.run(
+        [str(mpirun), "--oversubscribe", "-np", "2", *command(*arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    expected, actual = weights(one.checkpoint), weights(tmp_path / "two" / "step-00000003")
+    start = {name: var.numpy() for name, var in build_network(CONFIG.network).named_parameters()}
+    moved = max(float(np.abs(expected[name] - start[name]).max()) for name in expected)
+    worst = max(float(np.abs(expected[name] - actual[name]).max()) for name in expected)
+    assert worst < 0.02 * moved
