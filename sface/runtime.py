@@ -86,8 +86,8 @@ class _Loader(importlib.abc.Loader):
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        _before()
-        with _after():
+        with _put_right():
+            _arrange()
             self.loader.exec_module(module)
 
 
@@ -97,7 +97,7 @@ def _say(line: str) -> None:
         sys.stderr.flush()
 
 
-def _before() -> None:
+def _arrange() -> None:
     _check_compiler()
     environment = {
         "log_silent": "1",
@@ -133,7 +133,7 @@ def _before() -> None:
 
 
 @contextmanager
-def _after() -> Iterator[None]:
+def _put_right() -> Iterator[None]:
     """Put right, after the import, what Jittor changes in the whole process."""
     https_context = ssl._create_default_https_context
     in_main_thread = threading.current_thread() is threading.main_thread()

@@ -189,7 +189,7 @@ def test_the_rest_of_a_log_is_done_again(tmp_path: Path, drawn_set: Path) -> Non
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "sface.cli", "train", *map(str, arguments)]
+    return [sys.executable, "-m", "sface", "train", *map(str, arguments)]
 
 
 def test_sigterm_saves_and_ends(tmp_path: Path, drawn_set: Path) -> None:
