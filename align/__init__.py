@@ -1,0 +1,49 @@
+"""Photo → upright RGB image → faces with five landmarks → aligned crop.
+
+    load_image         file, bytes, Pillow image or array → uint8 (H, W, 3) RGB, upright
+    load_detector      "mtcnn", "yunet" or a YuNet file → Detector
+    Detector, Face     what finds faces, and what it gives
+    choose_face        the face that a photo is of
+    align_face         image, landmarks → crop
+    TEMPLATE           where the five landmarks lie in the crop
+    CROP_SIZE          side of the crop, in pixels
+
+Importing this package imports nothing else; only the detectors need onnxruntime.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .crop import CROP_SIZE as CROP_SIZE
+    from .crop import TEMPLATE as TEMPLATE
+    from .crop import align_face as align_face
+    from .detector import Detector as Detector
+    from .detector import Face as Face
+    from .detector import choose_face as choose_face
+    from .detector import load_detector as load_detector
+    from .image import load_image as load_image
+
+# public name: the module that holds it
+_HOMES = {
+    "load_image": "image",
+    "load_detector": "detector",
+    "Detector": "detector",
+    "Face": "detector",
+    "choose_face": "detector",
+    "align_face": "crop",
+    "TEMPLATE": "crop",
+    "CROP_SIZE": "crop",
+}
+
+__all__ = ["load_image", "load_detector", "Detector", "Face", "choose_face", "align_face", "TEMPLATE", "CROP_SIZE"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,45 @@
+"""Five landmarks → the crop that a network sees: one similarity transform, the same template for every face."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError
+from ..opencv import cv2
+
+CROP_SIZE = 112
+# x, y in pixels of a crop of 112: image-left eye, image-right eye, nose, image-left and image-right mouth corner.
+# The places to which the ArcFace training sets were aligned (Deng et al., CVPR 2019, arXiv:1801.07698).
+TEMPLATE: NDArray[np.float32] = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
+    dtype=np.float32,
+)
+TEMPLATE.setflags(write=False)
+
+
+def align_face(image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int = CROP_SIZE) -> NDArray[np.uint8]:
+    """Cut a face out so that its landmarks lie on the template: uint8 (size, size, 3) RGB.
+
+    image      uint8 (H, W, 3) RGB, upright
+    landmarks  (5, 2), x and y in pixels of the image, in the template's order
+    size       side of the crop in pixels; the template grows with it
+
+    The similarity transform (rotation, scale, shift) with the least squared error is taken (Umeyama, IEEE TPAMI
+    1991); what lies beyond the photo is black. Raises ImageError where no such transform exists: landmarks that are
+    all the same point or not numbers.
+    """
+    from skimage.transform import SimilarityTransform  # 0.2 s, so only here
+
+    points = np.asarray(landmarks, dtype=np.float64)
+    usable = points.shape == TEMPLATE.shape and np.isfinite(points).all() and 1e-3 < np.ptp(points, axis=0).max() < 1e6
+    transform = SimilarityTransform.from_estimate(points, TEMPLATE * (size / CROP_SIZE)) if usable else None
+    if not transform:
+        raise ImageError(f"a face can't be aligned by the landmarks {points.tolist()}")
+    # Where the face is larger than the crop, single pixels would be picked out of it. So it is cut out n times as
+    # large, at about the photo's own resolution, and each n x n pixels are averaged.
+    n = max(1, min(round(1 / transform.scale), max(image.shape[:2]) // size))
+    matrix = transform.params[:2] * n
+    matrix[:, 2] += (n - 1) / 2  # the middle of n pixels
+    crop: NDArray[np.uint8] = cv2.warpAffine(image, matrix, (size * n, size * n), flags=cv2.INTER_LINEAR)
+    if n > 1:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return crop

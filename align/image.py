@@ -1,0 +1,135 @@
+"""Photo → upright RGB. The only place where pixels come in: what a file's format, orientation, colours and depth are
+ends here, and so does what is not a picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Pillow reads more; what is missing here is rare among photos, or starts another program (EPS).
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
+
+# What Pillow raises on damaged files, besides OSError; Warning where the caller turns warnings into errors.
+_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error, zlib.error, Warning)
+
+_ORIENTATION = 0x0112  # the EXIF tag
+
+
+def load_image(
+    source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8],
+    *,
+    max_pixels: int = 50_000_000,
+) -> NDArray[np.uint8]:
+    """Read a photo: uint8 (H, W, 3) RGB, upright (turned as its EXIF orientation says).
+
+    source      a path, the bytes of a file, a file open in binary mode, a Pillow image, or an array: uint8 (H, W, 3)
+                RGB or (H, W) grey, upright, taken as it is
+    max_pixels  larger pictures are refused by their header, before any memory is spent on them; not for arrays
+
+    JPEG, PNG, WebP, BMP, TIFF, GIF (first frame), PPM; grey, palette and CMYK become RGB, 16 bits become 8,
+    transparent parts become white. Raises ImageError that names the file ("image" where it has no name) when it is
+    missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), "image", max_pixels)
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+        try:
+            with Path(source).open("rb") as file:
+                return _read(file, name, max_pixels)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            raise ImageError(f"{name}: can't be opened ({getattr(error, 'strerror', None) or error})") from error
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return _decode(source, "image", max_pixels)
+    if hasattr(source, "read"):
+        return _read(source, str(getattr(source, "name", "image")), max_pixels)
+    kind = type(source).__name__
+    raise UsageError(f"{kind} is not a picture; give a path, bytes, a file, a Pillow image or an array")
+
+
+def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
+        raise ImageError(f"image: an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}")
+    return np.ascontiguousarray(array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2))
+
+
+def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        if not file.seekable():  # a pipe
+            file = io.BytesIO(file.read())
+        if file.seek(0, os.SEEK_END) == 0:
+            raise ImageError(f"{name}: is empty")
+        picture = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: is not a picture ({', '.join(FORMATS)}), or its start is damaged") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"{name}: has too many pixels; make it smaller ({error})") from error
+    except _DAMAGED as error:
+        raise ImageError(f"{name}: is damaged or truncated ({error})") from error
+    return _decode(picture, name, max_pixels)
+
+
+def _decode(picture: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise ImageError(f"{name}: {width} x {height} pixels are more than {max_pixels}; make it smaller")
+    if width * height == 0:
+        raise ImageError(f"{name}: has no pixels")
+    try:
+        pixels = _to_rgb(picture, name)
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+    except _DAMAGED as error:
+        raise ImageError(f"{name}: is damaged or truncated ({error})") from error
+    return np.ascontiguousarray(_upright(pixels, orientation))
+
+
+def _to_rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    if picture.mode.startswith("I;16"):  # Pillow's own conversion would cut everything above 255 off
+        grey = (np.asarray(picture).astype(np.uint32) + 128) // 257
+        return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        raise ImageError(f"{name}: has pixels of 32 bits, whose range is not known; save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+    return np.array(picture.convert("RGB"))
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+    """Undo what the EXIF orientation says about how the camera was held."""
+    match orientation:
+        case 2:
+            return pixels[:, ::-1]
+        case 3:
+            return pixels[::-1, ::-1]
+        case 4:
+            return pixels[::-1]
+        case 5:
+            return pixels.transpose(1, 0, 2)
+        case 6:
+            return np.rot90(pixels, -1)
+        case 7:
+            return pixels[::-1, ::-1].transpose(1, 0, 2)
+        case 8:
+            return np.rot90(pixels)
+        case _:
+            return pixels

@@ -1,0 +1,103 @@
+"""YuNet: faces with five landmarks from one pass of a small network (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level
+Face Detector", Machine Intelligence Research 2023), in the ONNX files of OpenCV's model zoo, 2023 and later."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from ..opencv import cv2
+from .boxes import suppress
+from .detector import Face
+from .session import open_session
+
+STRIDES = (8, 16, 32)
+_OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps"))
+
+# Longer side, in pixels, of the picture that is searched. Smaller photos are enlarged to it: the landmarks are best
+# when the face is large. It is also the input size of the files that have a fixed one.
+SEARCH_SIZE = 640
+# But a face that is larger than about 400 pixels is missed, or its landmarks are far off. So a glance at a small
+# picture comes first, and the search is made in a smaller one than 640 when the face would be larger than this.
+GLANCE_SIZE = 160
+MAX_FACE = 320
+MIN_SCORE = 0.6
+MAX_OVERLAP = 0.3
+
+
+class YuNet:
+    """The detector in the ONNX file `path`; `threads` for one search, None: all cores.
+
+    Raises ModelError where the file is missing or is not YuNet, DependencyError without onnxruntime.
+    """
+
+    name = "yunet"
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        path = Path(path)
+        self._session = open_session(path, threads)
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or {output.name for output in self._session.get_outputs()} != set(_OUTPUTS):
+            raise ModelError(f"{path}: is not a YuNet detector of 2023 or later (face_detection_yunet_2023mar.onnx)")
+        self._input = inputs[0].name
+        *_, height, width = inputs[0].shape
+        self._fixed_size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+        try:
+            self._search(np.zeros((32, 32, 3), dtype=np.uint8), 1.0)
+        except Exception as error:  # onnxruntime's own errors have no common base
+            # The block-quantised files of 2023 open without a word and fail only here.
+            raise ModelError(f"{path}: onnxruntime can't run this file; take the one that is not quantised") from error
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
+        """All faces of an image, uint8 (H, W, 3) RGB, upright; the best score first."""
+        longer_side = max(image.shape[:2])
+        glanced = self._search(image, GLANCE_SIZE / longer_side)
+        largest = max((max(f.box[2] - f.box[0], f.box[3] - f.box[1]) for f in glanced), default=1)
+        return self._search(image, min(SEARCH_SIZE / longer_side, MAX_FACE / largest)) or glanced
+
+    def _search(self, image: NDArray[np.uint8], scale: float) -> list[Face]:
+        """The faces found in the image times `scale`, or times less where the file's input has a fixed size."""
+        if self._fixed_size is not None:
+            scale = min(scale, self._fixed_size[0] / image.shape[0], self._fixed_size[1] / image.shape[1])
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        # The coarsest grid has cells of 32 pixels: the picture is filled up with black at the right and the bottom.
+        rows, columns = self._fixed_size or (-(-height // 32) * 32, -(-width // 32) * 32)
+        x = np.zeros((1, 3, rows, columns), dtype=np.float32)
+        x[0, :, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # it was trained on BGR, 0..255
+        outputs = iter(self._session.run(_OUTPUTS, {self._input: x}))
+        found = [
+            _decode(stride, columns // stride, *(next(outputs)[0] for _ in range(4)))  # without the batch's axis
+            for stride in STRIDES
+        ]
+        boxes, landmarks, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        keep = suppress(boxes, scores, MAX_OVERLAP)
+        stretch = np.array([image.shape[1] / width, image.shape[0] / height], dtype=np.float32)
+        boxes, landmarks = boxes * np.tile(stretch, 2), landmarks * stretch
+        return [Face(tuple(boxes[i].tolist()), landmarks[i], float(scores[i])) for i in keep]
+
+
+def _decode(
+    stride: int,
+    columns: int,
+    face: NDArray[np.float32],
+    objectness: NDArray[np.float32],
+    box: NDArray[np.float32],
+    points: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes (N, 4), landmarks (N, 5, 2) and scores (N,) of one grid, whose cells lie row by row.
+
+    face, objectness (cells, 1)   their geometric mean is the score
+    box (cells, 4)                centre x, y from the cell's corner in cells; logarithm of width, height in cells
+    points (cells, 10)            five times x, y from the cell's corner in cells
+    """
+    score = np.sqrt(face.clip(0, 1) * objectness.clip(0, 1))[:, 0]
+    cells = np.flatnonzero(score >= MIN_SCORE)
+    corner = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)  # (N, 2) x, y
+    centre = corner + box[cells, :2]
+    half = np.exp(box[cells, 2:]) / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1) * np.float32(stride)
+    landmarks = (points[cells].reshape(-1, 5, 2) + corner[:, None]) * np.float32(stride)
+    return boxes, landmarks, score[cells]

