@@ -9,8 +9,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
-from .errors import SFaceError, StorageError
+from .errors import SFaceError, StorageError, UsageError
 from .output import Output
 
 # verb: (module in sface/commands, what it does)
@@ -21,6 +22,13 @@ VERBS = {
     "verify": ("verify", "do two photos show the same person? (= face-verify)"),
     "calibrate": ("calibrate", "measure the threshold for a false match rate and write it into the file"),
 }
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like all others, so that they too can be JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} ({self.prog} --help tells more)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,13 +58,14 @@ def face_verify(argv: Sequence[str] | None = None) -> int:
 def _run(prog: str, verb: str, arguments: list[str]) -> int:
     name, description = VERBS[verb]
     module: ModuleType = importlib.import_module(f".commands.{name}", __package__)
-    parser = argparse.ArgumentParser(prog=prog, description=module.__doc__ or description)
+    parser = _Parser(prog=prog, description=module.__doc__ or description)
     module.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object, alone on stdout; errors too")
     parser.add_argument("--quiet", action="store_true", help="no notes, no progress")
-    args = parser.parse_args(arguments)
-    output = Output(as_json=args.json, quiet=args.quiet)
+    output = Output(as_json="--json" in arguments)
     try:
+        args = parser.parse_args(arguments)
+        output = Output(as_json=args.json, quiet=args.quiet)
         code: int = module.run(args, output)
         return code
     except SFaceError as error:

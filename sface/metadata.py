@@ -39,8 +39,8 @@ class ModelMetadata:
 
     preprocess: Preprocess
     input_size: int
-    input_scale: float
     embedding_size: int
+    input_scale: float | None = None
     template: str = "arcface-112"
     network: str = ""
     loss: str = ""

@@ -40,7 +40,9 @@ def test_a_plain_import_works_after_importing_a_room_that_needs_it() -> None:
 def test_without_network() -> None:
     if subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let a process give up its network")
-    code = "import sface.models, jittor; from jittor import nn; print(nn.Conv(3, 4, 3)(jittor.ones((1, 3, 8, 8))).shape)"
+    code = (
+        "import sface.models, jittor; from jittor import nn; print(nn.Conv(3, 4, 3)(jittor.ones((1, 3, 8, 8))).shape)"
+    )
     done = python(code, "unshare", "-rn")
     assert done.returncode == 0, done.stderr
     assert "[1,4,6,6,]" in done.stdout

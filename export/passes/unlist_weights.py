@@ -1,0 +1,16 @@
+"""Weights that also stand among the graph's inputs are taken off that list, and so are inputs that nothing reads.
+
+Files of ONNX's first years list every weight as an input: a caller may change it, so nothing can be folded. OpenCV's
+block-quantised files still list the weights that a node now computes under another name: a caller would have to give
+them, and nothing would read them.
+"""
+
+import onnx_ir as ir
+
+
+def apply(model: ir.Model) -> None:
+    """Keep as inputs only what some node reads and the file does not hold."""
+    graph = model.graph
+    kept = [value for value in graph.inputs if value.name not in graph.initializers and value.uses()]
+    graph.inputs.clear()
+    graph.inputs.extend(kept)

@@ -1,0 +1,160 @@
+"""Embeddings of aligned face crops, computed by a model file in onnxruntime."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import dependencies
+from ..errors import ModelError, PreprocessError, UsageError
+from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
+
+# Crops given to the network at once: more do not make it faster and take more memory.
+CHUNK = 32
+
+
+class Embeddings(NamedTuple):
+    """What a network says of N crops.
+
+    unit     float32 (N, D), the embeddings as unit vectors: their dot product is the similarity, a cosine in [-1, 1]
+    lengths  float32 (N,), the lengths of the raw vectors; a long one speaks for a crop of good quality
+    """
+
+    unit: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+
+
+class FaceEmbedder:
+    """The network in an ONNX file. One embedder may be used by several threads at once.
+
+    model       path of the file; its graph takes one float32 (N, 3, S, S), RGB, and gives one float32 (N, D);
+                N is free, or 1
+    preprocess  what the file's input is, where its metadata don't say: "raw", RGB 0..255, or "centered",
+                (x - 127.5) / 127.5
+    threads     CPU threads for one call; None: all cores
+
+    Attributes: path; name, the file's; sha256, of its bytes; metadata; input_size, S; embedding_size, D.
+
+    Raises ModelError where the file is missing, damaged or no such network, PreprocessError where neither it nor
+    `preprocess` says what its input is, DependencyError without onnxruntime.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str], *, preprocess: Preprocess | None = None, threads: int | None = None
+    ) -> None:
+        if preprocess is not None and preprocess not in PREPROCESS:
+            raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
+        self.path = Path(model)
+        self.name = self.path.name
+        data = _read(self.path)
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self._session = _open_session(self.path, data, threads)
+        self.input_size, self.embedding_size, self._chunk = _check_graph(self.path, self._session)
+        self._input = self._session.get_inputs()[0].name
+        self.metadata = self._read_metadata(preprocess)
+
+    def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
+        """Embed N crops, uint8 (N, S, S, 3) RGB. N may be 0; memory does not grow with it beyond the result's.
+
+        Raises UsageError where `crops` are of another shape or type, ModelError where the network fails on them.
+        """
+        size = self.input_size
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
+            raise UsageError(f"{self.path}: takes crops uint8 (N, {size}, {size}, 3), not {crops.dtype} {crops.shape}")
+        raw = np.empty((len(crops), self.embedding_size), dtype=np.float32)
+        for start in range(0, len(crops), self._chunk):
+            raw[start : start + self._chunk] = self._run(crops[start : start + self._chunk])
+        # float64: the squares of a float32 may be too large or too small for a float32.
+        lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
+        if not np.all(np.isfinite(lengths) & (lengths > 0)):
+            raise ModelError(f"{self.path}: gives an embedding of zeros, or not of numbers; the file is damaged")
+        return Embeddings((raw / lengths[:, None]).astype(np.float32), lengths.astype(np.float32))
+
+    def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The raw embeddings of one chunk, float32 (n, D)."""
+        batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)  # (n, 3, S, S)
+        if self.metadata.preprocess == "centered":
+            batch = (batch - 127.5) / 127.5
+        try:
+            raw: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
+        except Exception as error:  # onnxruntime's own errors have no common base
+            raise ModelError(f"{self.path}: onnxruntime can't run it ({_in_one_line(error)})") from error
+        if raw.shape != (len(crops), self.embedding_size):
+            raise ModelError(
+                f"{self.path}: gives {raw.shape} for {len(crops)} crops; export it again with a free batch"
+            )
+        return raw
+
+    def _read_metadata(self, preprocess: Preprocess | None) -> ModelMetadata:
+        """The file's own metadata, or, with `preprocess`, what is known of a file without them."""
+        metadata = from_props(self._session.get_modelmeta().custom_metadata_map, str(self.path))
+        if metadata is None:
+            if preprocess is None:
+                raise PreprocessError(
+                    f"{self.path}: does not say what its input is; add --preprocess raw (RGB 0..255) or "
+                    "--preprocess centered ((x - 127.5) / 127.5), whichever it was trained with"
+                )
+            return ModelMetadata(preprocess, self.input_size, self.embedding_size)
+        if preprocess not in (None, metadata.preprocess):
+            raise PreprocessError(
+                f"{self.path}: says that its input is {metadata.preprocess}; leave out --preprocess {preprocess}"
+            )
+        if (metadata.input_size, metadata.embedding_size) != (self.input_size, self.embedding_size):
+            raise ModelError(f"{self.path}: its metadata contradict its graph's sizes; export it again")
+        return metadata
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read ({error.strerror}); name an ONNX file") from error
+    if not data:
+        raise ModelError(f"{path}: is empty; export it again or get it again")
+    return data
+
+
+def _open_session(path: Path, data: bytes, threads: int | None) -> Any:
+    """An onnxruntime session of the bytes whose sha256 is reported, not of a file that may have changed since."""
+    ort = dependencies.onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # errors; warnings are about nodes that could be better, not about the result
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors have no common base
+        raise ModelError(
+            f"{path}: onnxruntime can't load it as a network ({_in_one_line(error)}); export it again or get it again"
+        ) from error
+
+
+def _check_graph(path: Path, session: Any) -> tuple[int, int, int]:
+    """S, D and the number of crops that may be given at once. Raises ModelError where it is no such network."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    wanted = "a face-recognition network takes one float32 (N, 3, S, S) and gives one float32 (N, D)"
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; {wanted}")
+    shape, result = inputs[0].shape, outputs[0].shape
+    free_batch = len(shape) == 4 and not isinstance(shape[0], int)
+    if (
+        inputs[0].type != "tensor(float)"
+        or outputs[0].type != "tensor(float)"
+        or not (free_batch or shape[:1] == [1])
+        or len(shape) != 4
+        or shape[1] != 3
+        or shape[2] != shape[3]
+        or not isinstance(shape[2], int)
+        or len(result) != 2
+        or not isinstance(result[1], int)
+    ):
+        raise ModelError(f"{path}: takes {inputs[0].type} {shape} and gives {outputs[0].type} {result}; {wanted}")
+    return shape[2], result[1], CHUNK if free_batch else 1
+
+
+def _in_one_line(error: Exception) -> str:
+    """The first 200 characters of a message that may have many lines."""
+    return " ".join(str(error).split())[:200]

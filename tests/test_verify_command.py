@@ -1,0 +1,169 @@
+"""`face-verify` from its words to its exit code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sface.cli import face_verify, main
+
+from .tiny_models import raw_metadata, write_model, write_published_sface
+
+
+@pytest.fixture(scope="module")
+def sface_model(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    measured = raw_metadata(embedding_size=128, threshold=0.363, fmr=0.001, threshold_set="SET", detector="mtcnn")
+    return write_published_sface(shared, tmp_path_factory.mktemp("sface") / "sface.onnx", measured)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    return str(write_model(tmp_path / "tiny.onnx", metadata=raw_metadata()))
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> str:
+    """A photo without a face."""
+    path = str(tmp_path / "wall.png")
+    cv2.imwrite(path, np.full((200, 200, 3), 90, dtype=np.uint8))
+    return path
+
+
+@pytest.fixture
+def photos(shared: Path) -> tuple[str, str, str]:
+    """Two photos of one person and one of another."""
+    lfw = shared / "photos" / "lfw"
+    names = ("Abel_Pacheco/Abel_Pacheco_0001.jpg", "Abel_Pacheco/Abel_Pacheco_0004.jpg")
+    return str(lfw / names[0]), str(lfw / names[1]), str(lfw / "Akhmed_Zakayev" / "Akhmed_Zakayev_0001.jpg")
+
+
+def test_two_photos_of_one_person(
+    sface_model: Path, photos: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert face_verify([photos[0], photos[1], "--model", str(sface_model), "--detector", "mtcnn"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("SAME 0.")
+    assert out.endswith(" >= 0.36 (cosine; threshold for FMR 0.1 % measured on SET)\n")
+    assert err == ""
+
+
+def test_photos_of_two_people_as_json(
+    sface_model: Path, photos: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [photos[0], photos[2], "--model", str(sface_model), "--detector", "mtcnn", "--json"]
+    assert main(["verify", *arguments]) == 1
+    fields = json.loads(capsys.readouterr().out)
+    assert fields["same"] is False
+    assert fields["similarity"] < fields["threshold"] == 0.363
+    assert fields["fmr"] == 0.001
+    assert [face["photo"] for face in fields["faces"]] == [photos[0], photos[2]]
+    assert fields["model"] == str(sface_model)
+
+
+def test_an_unmeasured_file_says_so(
+    tiny: str, photos: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert face_verify([photos[0], photos[0], "--model", tiny, "--detector", "mtcnn"]) == 0
+    assert capsys.readouterr().out == "SAME 1.00 >= 0.36 (cosine; uncalibrated)\n"
+    assert face_verify([photos[0], photos[0], "--model", tiny, "--detector", "mtcnn", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fmr"] is None
+
+
+def test_a_given_threshold_decides(
+    sface_model: Path, photos: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [photos[0], photos[1], "--model", str(sface_model), "--detector", "mtcnn", "--threshold", "0.99"]
+    assert face_verify(arguments) == 1
+    assert capsys.readouterr().out.endswith(" < 0.99 (cosine; threshold given)\n")
+
+
+def failed(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line of an error."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_bad_photos(tiny: str, wall: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("not a photo")
+    options = ["--model", tiny, "--detector", "mtcnn"]
+    assert face_verify([str(text), wall, *options]) == 3
+    assert "text.jpg" in failed(capsys)
+    assert face_verify([str(tmp_path / "none.jpg"), wall, *options]) == 3
+    assert "none.jpg" in failed(capsys)
+    assert face_verify([wall, wall, *options]) == 4
+    assert "wall.png: mtcnn found no face" in failed(capsys)
+
+
+def test_bad_models(tmp_path: Path, wall: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.onnx").write_text("not a model")
+    assert face_verify([wall, wall, "--model", str(tmp_path / "text.onnx")]) == 5
+    assert "text.onnx" in failed(capsys)
+    assert face_verify([wall, wall, "--model", str(tmp_path / "none.onnx")]) == 5
+    assert "none.onnx" in failed(capsys)
+    foreign = str(write_model(tmp_path / "foreign.onnx"))
+    assert face_verify([wall, wall, "--model", foreign]) == 5
+    assert "--preprocess raw" in failed(capsys)
+    assert face_verify([wall, wall, "--model", foreign, "--preprocess", "raw", "--detector", "mtcnn"]) == 4
+    assert face_verify([wall, wall, "--model", foreign, "--preprocess", "raw", "--detector", foreign]) == 5
+
+
+def test_no_default_model(
+    tmp_path: Path, wall: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SFACE_HOME", str(tmp_path))
+    assert face_verify([wall, wall]) == 5
+    assert "--model" in failed(capsys)
+
+
+def test_errors_are_json_too(tiny: str, wall: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert face_verify([wall, wall, "--model", tiny, "--detector", "mtcnn", "--json"]) == 4
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"]["code"] == "no_face"
+    assert err == ""
+
+
+@pytest.mark.parametrize("threshold", ["nan", "2"])
+def test_a_threshold_that_is_no_cosine(
+    tiny: str, wall: str, threshold: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert face_verify([wall, wall, "--model", tiny, "--threshold", threshold]) == 2
+    assert "from -1 to 1" in failed(capsys)
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.jpg"], ["a.jpg", "b.jpg", "--threshold", "x"], ["a", "b", "--huh"]])
+def test_a_wrong_call_ends_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert face_verify(arguments) == 2
+    assert "face-verify --help tells more" in failed(capsys)
+    assert face_verify([*arguments, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    code = """
+import sys, time
+start = time.perf_counter()
+from sface.cli import face_verify
+try:
+    face_verify(["--help"])
+except SystemExit as ended:
+    assert ended.code == 0
+seconds = time.perf_counter() - start
+heavy = {"jittor", "onnxruntime", "onnx", "numpy", "cv2", "skimage", "PIL"} & set(sys.modules)
+print(seconds, sorted(heavy), file=sys.stderr)
+"""
+    quickest = 60.0
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert "--preprocess" in done.stdout
+        seconds, heavy = done.stderr.split(maxsplit=1)
+        assert heavy == "[]\n"
+        quickest = min(quickest, float(seconds))
+    assert quickest < 0.15
