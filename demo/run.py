@@ -62,14 +62,14 @@ def main() -> int:
             folders = [OUT / name for name in ("train", "calibrate", "held_out")]
         else:
             # Three sets of different people: to train on, to measure the threshold on, and to be judged by.
-            for name, people, photos, seed in (("train", 240, 24, 1), ("calibrate", 40, 8, 2), ("held_out", 60, 8, 3)):
+            for name, people, photos, seed in (("train", 150, 20, 1), ("calibrate", 40, 8, 2), ("held_out", 60, 8, 3)):
                 steps.sface(
                     "synth", OUT / name, "--people", people, "--photos", photos, "--seed", seed, label=f"draw {name}"
                 )
             folders = [OUT / name / "crops" for name in ("train", "calibrate", "held_out")]
         training = steps.sface(
             *("train", "--data_root", folders[0], "--outdir", OUT / "run", "--net", "MobileFaceNet"),
-            *("--batch_size", 64, "--lr", 0.1, "--epochs", 6, "--stages", "4,5"),
+            *("--batch_size", 64, "--lr", 0.05, "--epochs", 6, "--stages", "4,5"),
         )
         steps.sface("export", OUT / "run", "-o", model)
         # Photos where there are some: a threshold belongs to the detector that it was measured with.

@@ -37,7 +37,7 @@ def test_public_names() -> None:
     for name in sface.__all__:
         assert getattr(sface, name) is not None
     with pytest.raises(AttributeError):
-        _ = sface.FaceVerifer  # type: ignore[attr-defined]
+        _ = sface.FaceVerifer
 
 
 def test_the_version_is_that_of_the_package() -> None:
