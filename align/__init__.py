@@ -11,8 +11,9 @@
 Importing this package imports nothing else; only the detectors need onnxruntime.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .crop import CROP_SIZE as CROP_SIZE
@@ -39,10 +40,7 @@ _HOMES = {
 __all__ = ["load_image", "load_detector", "Detector", "Face", "choose_face", "align_face", "TEMPLATE", "CROP_SIZE"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -7,10 +7,10 @@
 Importing this package makes a plain `import jittor` work offline (see sface/runtime.py).
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import runtime
+from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .checkpoint import load_checkpoint as load_checkpoint
@@ -24,7 +24,4 @@ _HOMES = {"NetworkConfig": "config", "build_network": "networks", "load_checkpoi
 __all__ = ["NetworkConfig", "build_network", "load_checkpoint"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _HOMES)

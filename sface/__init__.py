@@ -3,8 +3,9 @@
 Importing this package imports nothing heavy; each name below is loaded when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import lazy
 
 if TYPE_CHECKING:
     from .infer import FaceEmbedder as FaceEmbedder
@@ -22,11 +23,7 @@ _PUBLIC = {
 
 __all__ = ["FaceEmbedder", "FaceVerifier", "Verification", "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,56 @@
+"""What is not installed is named, with the command that brings it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sface import dependencies
+from sface.errors import DependencyError
+
+
+def test_onnxruntime_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "_is_installed", lambda distribution: True)
+    with pytest.raises(DependencyError, match="pip uninstall -y onnxruntime onnxruntime-gpu, then pip install"):
+        dependencies.onnxruntime()
+
+
+def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DependencyError) as caught:
+        dependencies.onnxruntime()
+    for extra in ("sface[cpu]", "sface[gpu]", "sface[cuda]"):
+        assert extra in str(caught.value)
+
+
+def test_which_distributions_are_installed() -> None:
+    assert dependencies._is_installed("numpy")
+    assert not dependencies._is_installed("no-such-distribution")
+
+
+def test_a_package_of_an_extra() -> None:
+    assert dependencies.require("json", "export").__name__ == "json"
+    with pytest.raises(DependencyError, match=r"nothing_like_it is not installed: pip install 'sface\[export\]'"):
+        dependencies.require("nothing_like_it", "export")
+
+
+def test_a_package_that_is_there_but_broken_is_not_called_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "broken_package.py").write_text("import something_it_needs\n")
+    monkeypatch.syspath_prepend(folder)
+    with pytest.raises(ModuleNotFoundError, match="something_it_needs"):
+        dependencies.require("broken_package", "export")
+
+
+def test_opencv_without_its_system_libraries() -> None:
+    code = (
+        "import sys; sys.modules['cv2'] = None\n"
+        "from sface.cli import main\n"
+        "sys.exit(main(['verify', 'a.jpg', 'b.jpg', '--model', 'm.onnx']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 6
+    assert done.stderr.startswith("error: OpenCV can't be imported")
+    assert "apt-get install libgl1 libglib2.0-0" in done.stderr
