@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from .crop import TEMPLATE as TEMPLATE
     from .crop import align_face as align_face
     from .detector import Detector as Detector
-    from .detector import Face as Face
-    from .detector import choose_face as choose_face
     from .detector import load_detector as load_detector
+    from .face import Face as Face
+    from .face import choose_face as choose_face
     from .image import load_image as load_image
 
 # public name: the module that holds it
@@ -30,8 +30,8 @@ _HOMES = {
     "load_image": "image",
     "load_detector": "detector",
     "Detector": "detector",
-    "Face": "detector",
-    "choose_face": "detector",
+    "Face": "face",
+    "choose_face": "face",
     "align_face": "crop",
     "TEMPLATE": "crop",
     "CROP_SIZE": "crop",

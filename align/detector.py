@@ -1,9 +1,7 @@
-"""Faces in a photo: what a detector gives, which detector to use, which face to take."""
+"""What a detector is, and which one to use."""
 
-import math
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,21 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import files
-from ..errors import ModelError, NoFaceError
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
-    """A face that was found, in pixels of the photo that was searched.
-
-    box        left, top, right, bottom; may reach beyond the photo
-    landmarks  float32 (5, 2), x and y: image-left eye, image-right eye, nose, image-left and image-right mouth corner
-    score      the detector's confidence, 0..1; not comparable between detectors
-    """
-
-    box: tuple[float, float, float, float]
-    landmarks: NDArray[np.float32]
-    score: float
+from ..errors import ModelError
+from .face import Face
 
 
 class Detector(Protocol):
@@ -73,22 +58,3 @@ def _newest_yunet(folder: Path) -> Path | None:
         return -int(year.group()) if year else 0, len(path.name), path.name
 
     return min(folder.glob("face_detection_yunet*.onnx"), key=order, default=None)
-
-
-def choose_face(faces: list[Face], image_shape: tuple[int, ...]) -> Face:
-    """The face that a photo is of: large, near the centre, and not a doubtful one.
-
-    image_shape  height, width, ... of the photo that `faces` were found in
-    Raises NoFaceError where `faces` is empty.
-    """
-    if not faces:
-        raise NoFaceError("no face was found")
-    height, width = image_shape[:2]
-
-    def prominence(face: Face) -> float:
-        left, top, right, bottom = face.box
-        size = math.sqrt((right - left) * (bottom - top))
-        off_centre = math.hypot(left + right - width, top + bottom - height) / math.hypot(width, height)  # 1: a corner
-        return size * (1 - off_centre) * face.score
-
-    return max(faces, key=prominence)

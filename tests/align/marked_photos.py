@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sface.align.detector import Detector, choose_face
+from sface.align.detector import Detector
+from sface.align.face import choose_face
 from sface.align.image import load_image
 
 

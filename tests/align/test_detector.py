@@ -1,14 +1,13 @@
-"""Which detector is loaded, and which face of several is taken."""
+"""Which detector is loaded."""
 
 import importlib.util
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sface.align.detector import Face, choose_face, load_detector
-from sface.errors import ModelError, NoFaceError
+from sface.align.detector import load_detector
+from sface.errors import ModelError
 
 
 @pytest.fixture
@@ -77,27 +76,3 @@ def test_files_that_are_no_detector(tmp_path: Path) -> None:
     assert spec is not None and spec.origin is not None
     with pytest.raises(ModelError, match=r"pnet\.onnx: is not a YuNet detector"):
         load_detector(Path(spec.origin).with_name("pnet.onnx"))
-
-
-def face(left: float, top: float, side: float, score: float = 0.9) -> Face:
-    return Face((left, top, left + side, top + side), np.zeros((5, 2), np.float32), score)
-
-
-def test_the_face_in_the_middle_before_an_equal_one_at_the_edge() -> None:
-    middle, edge = face(75, 75, 100), face(150, 75, 100)
-    assert choose_face([edge, middle], (250, 250, 3)) is middle
-
-
-def test_a_large_face_off_the_centre_before_a_small_one_in_it() -> None:
-    portrait, passer_by = face(300, 200, 300), face(490, 390, 40, 0.99)
-    assert choose_face([passer_by, portrait], (800, 1000, 3)) is portrait
-
-
-def test_a_doubtful_face_does_not_win_by_a_little_size() -> None:
-    certain, doubtful = face(80, 80, 90, 0.99), face(70, 70, 110, 0.6)
-    assert choose_face([certain, doubtful], (250, 250, 3)) is certain
-
-
-def test_no_face_is_an_error() -> None:
-    with pytest.raises(NoFaceError):
-        choose_face([], (250, 250, 3))

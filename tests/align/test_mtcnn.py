@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sface.align.detector import choose_face
+from sface.align.face import choose_face
 from sface.align.mtcnn import MTCNN
 from sface.errors import DependencyError, ModelError
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sface.align.detector import choose_face
+from sface.align.face import choose_face
 from sface.align.yunet import MIN_SCORE, SEARCH_SIZE, YuNet
 from sface.errors import ModelError
 
