@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from .. import dependencies
+from .. import dependencies, runtime
 from ..errors import UsageError
 from ..output import Output
 
@@ -19,6 +19,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Export, compare with onnxruntime on noise and on drawn faces, write."""
     if args.output.is_dir():
         raise UsageError(f"{args.output}: is a folder; name the file, such as {args.output / 'model.onnx'}")
+    runtime.prepare()
     dependencies.require("jittor", "train")
     for package in ("onnx", "onnx_ir", "onnxscript"):
         dependencies.require(package, "export")

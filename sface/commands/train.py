@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from .. import dependencies
+from .. import dependencies, runtime
 from ..errors import UsageError
 from ..output import Output
 
@@ -62,6 +62,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..train.ranks import choose_device
 
     use_cuda = choose_device(args.workers_id)
+    runtime.prepare()
     dependencies.require("jittor", "train")
     import jittor as jt
 
