@@ -69,7 +69,7 @@ def main() -> int:
             folders = [OUT / name / "crops" for name in ("train", "calibrate", "held_out")]
         training = steps.sface(
             *("train", "--data_root", folders[0], "--outdir", OUT / "run", "--net", "MobileFaceNet"),
-            *("--batch_size", 64, "--lr", 0.05, "--epochs", 6, "--stages", "4,5"),
+            *("--batch_size", 64, "--lr", 0.05, "--epochs", 4, "--stages", "3"),
         )
         steps.sface("export", OUT / "run", "-o", model)
         # Photos where there are some: a threshold belongs to the detector that it was measured with.

@@ -45,7 +45,7 @@ for (int64 c = 0; c < C; c++) {
     }
     const float var = squares * inv;
     m_p[c] = mean; v_p[c] = var;
-    const float k = w_p[c] / std::sqrt(var + float(EPS)), h = b_p[c] - mean * k;
+    const float k = w_p[c] / std::sqrt(var + float(EPS)), h = b_p[c] - mean * k, slope = a_p[c];
     for (int64 n = 0; n < N; n++) {
         const float* p = x_p + (n * C + c) * S;
         float* o = y_p + (n * C + c) * S;
@@ -63,7 +63,7 @@ const double inv = 1.0 / (double(N) * S);
 #pragma omp parallel for schedule(static)
 for (int64 c = 0; c < C; c++) {
     const float mean = m_p[c], invstd = 1.0f / std::sqrt(v_p[c] + float(EPS));
-    const float k = w_p[c] * invstd, h = b_p[c] - mean * k;
+    const float k = w_p[c] * invstd, h = b_p[c] - mean * k, slope = a_p[c];
     double sum_b = 0, sum_w = 0, sum_a = 0;
     for (int64 n = 0; n < N; n++) {
         const float* p = x_p + (n * C + c) * S;
@@ -95,7 +95,7 @@ for (int64 c = 0; c < C; c++) {
 }
 """
 
-_PRELU = "#define ACTIVATION(z) ((z) > 0 ? (z) : a_p[c] * (z))\n#define GRADIENT(z, g) ((z) > 0 ? (g) : a_p[c] * (g))\n"
+_PRELU = "#define ACTIVATION(z) ((z) > 0 ? (z) : slope * (z))\n#define GRADIENT(z, g) ((z) > 0 ? (g) : slope * (g))\n"
 _PLAIN = "#define ACTIVATION(z) (z)\n#define GRADIENT(z, g) (g)\n"
 
 
