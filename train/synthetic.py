@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..align.crop import align_face
+from ..align.crop import CROP_SIZE, align_face
 from ..opencv import cv2
 from .drawing import RGB, Array, Canvas, arc, ellipse, mirrored, mix, ribbon, smooth
 from .people import Head, Person, Pose, draw_person
@@ -52,13 +52,13 @@ def draw_face(seed: int, person: int, photo: int, size: int = SIZE) -> Drawn:
     return Drawn(_camera(rng, canvas), landmarks.astype(np.float32))
 
 
-def draw_crops(count: int, seed: int) -> NDArray[np.uint8]:
+def draw_crops(count: int, seed: int, size: int = CROP_SIZE) -> NDArray[np.uint8]:
     """Draw `count` different people (at least 1), one picture each, and cut their faces out by the true landmarks.
 
-    Returns uint8 (count, 112, 112, 3), RGB.
+    Returns uint8 (count, size, size, 3), RGB.
     """
     drawn = [draw_face(seed, person, 0) for person in range(count)]
-    return np.stack([align_face(one.image, one.landmarks) for one in drawn])
+    return np.stack([align_face(one.image, one.landmarks, size) for one in drawn])
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:

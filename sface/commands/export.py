@@ -26,9 +26,11 @@ def run(args: argparse.Namespace, output: Output) -> int:
     dependencies.onnxruntime()
 
     from ..export.to_onnx import export_checkpoint
+    from ..models.checkpoint import open_checkpoint
     from ..train.synthetic import draw_crops
 
-    result = export_checkpoint(args.checkpoint, args.output, draw_crops(7, seed=1))
+    crops = draw_crops(7, seed=1, size=open_checkpoint(args.checkpoint).network.input_size)
+    result = export_checkpoint(args.checkpoint, args.output, crops)
     parity = result.parity
     output.result(
         f"{result.path}: {result.metadata.network} {result.metadata.embedding_size}-d from {result.checkpoint}, "

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from sface.cli import main
@@ -20,7 +21,10 @@ from sface.export.metadata import read_metadata
 from sface.export.to_onnx import export_checkpoint
 from sface.files import sha256
 from sface.infer import FaceEmbedder
-from sface.models import load_checkpoint
+from sface.models import NetworkConfig, load_checkpoint
+from sface.output import Output
+from sface.train.config import TrainConfig
+from sface.train.loop import train
 from sface.train.synthetic import draw_crops
 from tests.test_files import largest_file
 
@@ -141,6 +145,20 @@ def test_the_command(run_folder: Path, tmp_path: Path) -> None:
     assert fields["parity"]["max_difference"] <= 1e-4
     assert fields["parity"]["min_cosine"] >= 0.99999
     assert fields["parity"]["input_matters"] >= 0.01
+
+
+def test_a_network_for_larger_crops(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.mkdir()
+    for index in range(8):
+        Image.fromarray(draw_crops(1, seed=index, size=224)[0]).save(large / f"{index}.png")
+    (large / "imgs.txt").write_text("".join(f"{index}.png {index // 4}\n" for index in range(8)))
+    (large / "property").write_text("2,224,224\n")
+    network = NetworkConfig(embedding_size=16, input_size=224)
+    config = TrainConfig(network=network, batch_size=4, max_steps=2, lr=0.01)
+    train(config, large, tmp_path / "out", resume=False, output=Output(quiet=True))
+    assert main(["export", str(tmp_path / "out"), "-o", str(tmp_path / "m.onnx")]) == 0
+    assert FaceEmbedder(tmp_path / "m.onnx").input_size == 224
 
 
 def test_an_earlier_checkpoint_can_be_named(run_folder: Path, tmp_path: Path, model_file: Path) -> None:
