@@ -45,9 +45,9 @@ def measure(model: Path, held_out: Path) -> Measured:
     mirrored = np.ascontiguousarray(crops[:, :, ::-1])
     embedder = FaceEmbedder(model)
     plain, other = embedder.embed(crops), embedder.embed(mirrored)
-    network = plain.unit * plain.lengths[:, None] + other.unit * other.lengths[:, None]
-    pixels = (crops.astype(np.float32) + mirrored).reshape(len(crops), -1)
-    centred = pixels - pixels.mean(axis=1, keepdims=True)
+    network = np.add(plain.unit * plain.lengths[:, None], other.unit * other.lengths[:, None], dtype=np.float32)
+    pixels = np.add(crops, mirrored, dtype=np.float32).reshape(len(crops), -1)
+    centred: NDArray[np.float32] = pixels - pixels.mean(axis=1, keepdims=True)
 
     def accuracy(vectors: NDArray[np.float32]) -> float:
         return ten_fold_accuracy(squared_distances(vectors[pairs[:, 0]], vectors[pairs[:, 1]]), same).accuracy

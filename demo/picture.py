@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from measure import Pair
+from numpy.typing import NDArray
 
 from sface.align import align_face, load_image
 from sface.train.progress import read_log
@@ -46,7 +47,7 @@ def _curves(axes: Axes, run: Path) -> None:
     axes.legend(fontsize=9)
 
 
-def _photo(axes: Axes, image: np.ndarray, face: dict[str, Any], title: str) -> None:
+def _photo(axes: Axes, image: NDArray[np.uint8], face: dict[str, Any], title: str) -> None:
     left, top, right, bottom = face["box"]
     points = np.array(face["landmarks"])
     axes.imshow(image)

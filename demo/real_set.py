@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sface.opencv import cv2
 from sface.train.image_sets import ImageSet, open_image_set
@@ -24,7 +25,7 @@ def split(data: Path, train: Path, calibrate: Path, held_out: Path) -> None:
     _write(image_set, people[judged + measured :], train)
 
 
-def _write(image_set: ImageSet, people: np.ndarray, folder: Path) -> None:
+def _write(image_set: ImageSet, people: NDArray[np.int32], folder: Path) -> None:
     lines = []
     for new, person in enumerate(people):
         (folder / f"{new:04d}").mkdir(parents=True)

@@ -73,12 +73,12 @@ def main() -> int:
         )
         steps.sface("export", OUT / "run", "-o", model)
         # Photos where there are some: a threshold belongs to the detector that it was measured with.
-        people = folders[1] if args.data else OUT / "calibrate" / "photos"
-        steps.sface("calibrate", model, "--data", people, "--fmr", 1e-2)
+        faces = folders[1] if args.data else OUT / "calibrate" / "photos"
+        steps.sface("calibrate", model, "--data", faces, "--fmr", 1e-2)
         measured = measure(model, folders[2])
-        photos = folders[2] if args.data else OUT / "held_out" / "photos"
+        pictures = folders[2] if args.data else OUT / "held_out" / "photos"
         pairs, decisions = zip(
-            *(_verify(steps, kind, photos, model) for kind in (measured.genuine, measured.impostor)), strict=True
+            *(_verify(steps, kind, pictures, model) for kind in (measured.genuine, measured.impostor)), strict=True
         )
     except Failure as failure:
         sys.stderr.write(f"error: {failure}\n")
