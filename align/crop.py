@@ -14,6 +14,7 @@ TEMPLATE: NDArray[np.float32] = np.array(
     dtype=np.float32,
 )
 TEMPLATE.setflags(write=False)
+_MARGIN = 3  # pixels: more than interpolation reads beside a point
 
 
 def align_face(image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int = CROP_SIZE) -> NDArray[np.uint8]:
@@ -39,7 +40,17 @@ def align_face(image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: i
     n = max(1, min(round(1 / transform.scale), max(image.shape[:2]) // size))
     matrix = transform.params[:2] * n
     matrix[:, 2] += (n - 1) / 2  # the middle of n pixels
-    crop: NDArray[np.uint8] = cv2.warpAffine(image, matrix, (size * n, size * n), flags=cv2.INTER_LINEAR)
+    # Only the part of the photo that is seen: OpenCV takes no picture with a side of 32,767 pixels or more.
+    corners = transform.inverse(np.array([(0, 0), (size, 0), (0, size), (size, size)], dtype=np.float64))
+    left, top = np.clip(corners.min(axis=0) - _MARGIN, 0, image.shape[1::-1]).astype(int)
+    right, bottom = np.clip(corners.max(axis=0) + _MARGIN, 0, image.shape[1::-1]).astype(int)
+    if right <= left or bottom <= top:
+        raise ImageError(f"a face can't be aligned by landmarks outside the photo, {points.tolist()}")
+    if max(right - left, bottom - top) >= 32767:
+        raise ImageError("a face is too large to be aligned; scale the photo down")
+    matrix[:, 2] += matrix[:, :2] @ (left, top)
+    part = image[top:bottom, left:right]
+    crop: NDArray[np.uint8] = cv2.warpAffine(part, matrix, (size * n, size * n), flags=cv2.INTER_LINEAR)
     if n > 1:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
     return crop

@@ -5,20 +5,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sface.errors import DataError, ImageError
 from sface.opencv import cv2
 from sface.train.image_sets import ImageSet, open_image_set
 
 MOST_PEOPLE = 1000  # of a large set; a demo takes minutes
+FEWEST_PEOPLE = 12  # then 2 are for the threshold and 3 to be judged by
 CALIBRATE, HELD_OUT = 40, 60
 
 
 def split(data: Path, train: Path, calibrate: Path, held_out: Path) -> None:
     """Write three sets of crops, in the imgs.txt layout, of different people of the set in `data`.
 
-    Raises DataError where the set can't be used.
+    An image that can't be read is left out. Raises DataError where the set can't be used.
     """
     image_set = open_image_set(data)
     people = np.random.default_rng(0).permutation(np.unique(image_set.labels[image_set.labels >= 0]))[:MOST_PEOPLE]
+    if len(people) < FEWEST_PEOPLE:
+        raise DataError(f"{data}: {len(people)} people are too few for a demo; it takes {FEWEST_PEOPLE} or more")
     judged, measured = min(HELD_OUT, len(people) // 4), min(CALIBRATE, len(people) // 6)
     _write(image_set, people[:judged], held_out)
     _write(image_set, people[judged : judged + measured], calibrate)
@@ -31,7 +35,10 @@ def _write(image_set: ImageSet, people: NDArray[np.int32], folder: Path) -> None
         (folder / f"{new:04d}").mkdir(parents=True)
         for index in np.flatnonzero(image_set.labels == person):
             name = f"{new:04d}/{index:07d}.jpg"
-            bgr = cv2.cvtColor(image_set.image(int(index)), cv2.COLOR_RGB2BGR)
+            try:
+                bgr = cv2.cvtColor(image_set.image(int(index)), cv2.COLOR_RGB2BGR)
+            except ImageError:
+                continue
             (folder / name).write_bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 97])[1].tobytes())
             lines.append(f"{name}\t{new}\n")
     (folder / "imgs.txt").write_text("".join(lines), encoding="utf-8")

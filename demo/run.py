@@ -18,7 +18,9 @@ from measure import Pair, measure
 from picture import draw
 from real_set import split
 
-OUT = Path(__file__).parent / "out"
+from sface.errors import SFaceError
+
+DEFAULT = Path(__file__).parent / "out"
 SFACE = str(Path(sys.executable).parent / "sface")
 POINTS = 0.10
 
@@ -41,7 +43,10 @@ class Steps:
         start = time.perf_counter()
         done = subprocess.run([SFACE, *words, "--json"], stdout=subprocess.PIPE, text=True, check=False)
         self.seconds[label or verb] = time.perf_counter() - start
-        fields: dict[str, Any] = json.loads(done.stdout or "{}")
+        try:
+            fields: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            raise Failure(f"sface {verb} ended with {done.returncode} and said {done.stdout[:200]!r}") from None
         # 1 is an answer: two people.
         if done.returncode not in ((0, 1) if verb == "verify" else (0,)):
             raise Failure(f"sface {verb} ended with {done.returncode}: {fields.get('error')}")
@@ -51,39 +56,44 @@ class Steps:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="a real set: a folder with imgs.txt or train.rec, and property")
+    parser.add_argument("--out", type=Path, default=DEFAULT, help="a new folder (default: demo/out, made anew)")
     args = parser.parse_args()
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir()
+    out: Path = args.out
+    if out == DEFAULT:
+        shutil.rmtree(out, ignore_errors=True)
+    elif out.exists():
+        parser.error(f"{out} is there already; name a new folder")
+    out.mkdir(parents=True)
     steps, start = Steps(), time.perf_counter()
-    model = OUT / "model.onnx"
+    model = out / "model.onnx"
     try:
         if args.data:
-            split(args.data, OUT / "train", OUT / "calibrate", OUT / "held_out")
-            folders = [OUT / name for name in ("train", "calibrate", "held_out")]
+            split(args.data, out / "train", out / "calibrate", out / "held_out")
+            folders = [out / name for name in ("train", "calibrate", "held_out")]
         else:
             # Three sets of different people: to train on, to measure the threshold on, and to be judged by.
             for name, people, photos, seed in (("train", 150, 20, 1), ("calibrate", 40, 8, 2), ("held_out", 60, 8, 3)):
                 steps.sface(
-                    "synth", OUT / name, "--people", people, "--photos", photos, "--seed", seed, label=f"draw {name}"
+                    "synth", out / name, "--people", people, "--photos", photos, "--seed", seed, label=f"draw {name}"
                 )
-            folders = [OUT / name / "crops" for name in ("train", "calibrate", "held_out")]
+            folders = [out / name / "crops" for name in ("train", "calibrate", "held_out")]
         training = steps.sface(
-            *("train", "--data_root", folders[0], "--outdir", OUT / "run", "--net", "MobileFaceNet"),
+            *("train", "--data_root", folders[0], "--outdir", out / "run", "--net", "MobileFaceNet"),
             *("--batch_size", 64, "--lr", 0.05, "--epochs", 4, "--stages", "3"),
         )
-        steps.sface("export", OUT / "run", "-o", model)
+        steps.sface("export", out / "run", "-o", model)
         # Photos where there are some: a threshold belongs to the detector that it was measured with.
-        faces = folders[1] if args.data else OUT / "calibrate" / "photos"
+        faces = folders[1] if args.data else out / "calibrate" / "photos"
         steps.sface("calibrate", model, "--data", faces, "--fmr", 1e-2)
         measured = measure(model, folders[2])
-        pictures = folders[2] if args.data else OUT / "held_out" / "photos"
+        pictures = folders[2] if args.data else out / "held_out" / "photos"
         pairs, decisions = zip(
             *(_verify(steps, kind, pictures, model) for kind in (measured.genuine, measured.impostor)), strict=True
         )
-    except Failure as failure:
+    except (Failure, SFaceError) as failure:
         sys.stderr.write(f"error: {failure}\n")
-        return 1
-    draw(OUT / "demo.png", OUT / "run", pairs, decisions)
+        return 2
+    draw(out / "demo.png", out / "run", pairs, decisions)
 
     rows = [(label, f"{seconds:.0f} s") for label, seconds in steps.seconds.items() if label != "verify"]
     rows += [
@@ -93,7 +103,7 @@ def main() -> int:
         ("10-fold accuracy, people not seen", f"{measured.network:.1%} ({measured.pairs} pairs)"),
         ("the same of raw pixels", f"{measured.pixels:.1%}"),
         *((f"{kind} pair", _words(fields)) for kind, fields in zip(("genuine", "impostor"), decisions, strict=True)),
-        ("picture", str(OUT / "demo.png")),
+        ("picture", str(out / "demo.png")),
     ]
     width = max(len(label) for label, _ in rows)
     sys.stdout.write("\n" + "".join(f"{label:<{width}}  {value}\n" for label, value in rows))

@@ -63,6 +63,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
         if description["format"] != FORMAT:
             raise CheckpointError(f"{file}: written by a later version (format {description['format']}); update sface")
         network = NetworkConfig(**description["network"])
+        parts = {"training": dict, "data": dict, "files": dict, "step": int}
+        if wrong := [name for name, kind in parts.items() if not isinstance(description.get(name), kind)]:
+            raise CheckpointError(f"{file}: its {wrong[0]} is missing or damaged; take an earlier checkpoint")
     except UsageError as error:
         raise CheckpointError(f"{file}: {error}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -5,8 +5,12 @@ of the verb that was asked for is imported, so that `face-verify --help` doesn't
 """
 
 import argparse
+import contextlib
 import importlib
+import os
 import sys
+import traceback
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
@@ -63,6 +67,21 @@ def _run(prog: str, verb: str, arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object, alone on stdout; errors too")
     parser.add_argument("--quiet", action="store_true", help="no notes, no progress")
     output = Output(as_json="--json" in arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a stream of the caller's own
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's warnings are for those who program with it
+    try:
+        return _answer(module, parser, arguments, output)
+    except BrokenPipeError:
+        # Nobody reads on; Python would complain once more when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SFaceError.exit_code
+
+
+def _answer(module: ModuleType, parser: argparse.ArgumentParser, arguments: list[str], output: Output) -> int:
+    """Run a verb; whatever goes wrong becomes one line, or one JSON object, and an exit code of 2 or more."""
     try:
         args = parser.parse_args(arguments)
         output = Output(as_json=args.json, quiet=args.quiet)
@@ -74,8 +93,15 @@ def _run(prog: str, verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         output.error(SFaceError("interrupted"))
         return 130
+    except BrokenPipeError:
+        raise
     except OSError as error:
         # What no room foresaw: a folder without permission, a disk that went away.
-        failed = StorageError(f"{error.filename or prog}: {error.strerror or error}")
+        failed = StorageError(f"{error.filename or parser.prog}: {error.strerror or error}")
         output.error(failed)
         return failed.exit_code
+    except Exception as error:
+        # A fault of ours. Python would end with 1, which is an answer of face-verify's.
+        traceback.print_exc()
+        output.error(SFaceError(f"a fault in sface: {type(error).__name__}: {error}; please report it"))
+        return SFaceError.exit_code

@@ -26,7 +26,10 @@ def onnxruntime() -> ModuleType:
             "pip uninstall -y onnxruntime onnxruntime-gpu, then pip install 'sface[gpu]' (or 'sface[cpu]')"
         )
     try:
-        return importlib.import_module("onnxruntime")
+        module = importlib.import_module("onnxruntime")
+        if not hasattr(module, "InferenceSession"):
+            raise ImportError("its folder is there, but not its files")
+        return module
     except ImportError as error:
         raise DependencyError(
             f"onnxruntime can't be imported ({error}): pip install 'sface[cpu]' for a CPU, 'sface[gpu]' for an NVIDIA "

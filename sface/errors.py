@@ -9,6 +9,7 @@ SFaceError                     6  anything that has no place below
 │   ├── PreprocessError        5  a model file that doesn't say which input it wants
 │   └── ParityError            5  an exported file that doesn't compute what was trained
 ├── DataError                  6  a set of images, pairs or records that can't be used
+├── DivergedError              6  a training whose loss is no longer a number
 ├── DependencyError            6  a package that this command needs is not installed, or two of them clash
 └── StorageError               6  a file that could not be written; nothing half-written is left
 """
@@ -71,6 +72,12 @@ class DataError(SFaceError):
     """A set of images, pairs or records that can't be used."""
 
     code = "data"
+
+
+class DivergedError(SFaceError):
+    """A training whose loss is no longer a number. What was saved before is whole."""
+
+    code = "diverged"
 
 
 class DependencyError(SFaceError):

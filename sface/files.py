@@ -70,8 +70,8 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         try:
             fill(folder)
             folder.chmod(0o755)
-            for file in folder.iterdir():
-                _fsync(file)
+            for path_inside in folder.rglob("*"):
+                _fsync(path_inside)
             _fsync(folder)
             folder.replace(path)
             _fsync(path.parent)

@@ -21,7 +21,7 @@ class Output:
 
     def result(self, text: str, fields: dict[str, Any]) -> None:
         """Print what the user asked for: `text` for a person, `fields` as JSON."""
-        print(json.dumps(fields, ensure_ascii=False, allow_nan=False) if self.as_json else text, flush=True)
+        print(json.dumps(fields, allow_nan=False) if self.as_json else text, flush=True)
 
     def note(self, text: str) -> None:
         """Print a line that a person may want to know and no program needs."""
@@ -32,6 +32,6 @@ class Output:
         """Print an error: one line for a person on stderr, an object on stdout for a program."""
         message = " ".join(str(error).split())
         if self.as_json:
-            print(json.dumps({"error": {"code": error.code, "message": message}}, ensure_ascii=False), flush=True)
+            print(json.dumps({"error": {"code": error.code, "message": message}}), flush=True)
         else:
             print(f"error: {message}", file=sys.stderr, flush=True)

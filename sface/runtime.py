@@ -38,6 +38,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from .errors import DependencyError
 from .system import missing_for_jittor
@@ -63,6 +64,17 @@ def rank() -> int:
     return int(os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
 
 
+def threads() -> int:
+    """OpenMP threads of this process; known once Jittor is imported."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # "4,2": two levels, of which Jittor has one
+    return int(first) if first.isdigit() else len(os.sched_getaffinity(0))
+
+
+def without_cuda() -> None:
+    """Let the first `import jittor` not look for CUDA, and say nothing of it: for work that the CPU does."""
+    os.environ["nvcc_path"] = ""
+
+
 class _Finder(importlib.abc.MetaPathFinder):
     """Finds `jittor` where it is, and wraps its loader."""
 
@@ -71,8 +83,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != "jittor":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec("jittor")
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader)
         return spec
@@ -112,7 +123,7 @@ def _arrange() -> None:
     }
     for name, value in environment.items():
         os.environ.setdefault(name, value)
-    if "OMP_NUM_THREADS" not in os.environ:
+    if not os.environ.get("OMP_NUM_THREADS"):
         os.environ["OMP_NUM_THREADS"] = str(_share_of_cores())
     if os.environ["use_mpi"] == "1":
         scripts = sysconfig.get_path("scripts")
@@ -124,7 +135,7 @@ def _arrange() -> None:
     if "python_config_path" not in os.environ:
         os.environ["python_config_path"] = str(_write_python_config(cache / "sface"))
     _provide_onednn(cache / "mkl" / _ONEDNN_FOLDER)
-    if "nvcc_path" not in os.environ and (reason := _why_no_cuda()) is not None:
+    if "nvcc_path" not in os.environ and (reason := why_no_cuda()) is not None:
         os.environ["nvcc_path"] = ""
         if reason:
             _say(f"CUDA off: {reason}")
@@ -152,9 +163,8 @@ def _put_right() -> Iterator[None]:
 
 
 def _end_compiler_processes() -> None:
-    import jittor_utils
-
-    if jittor_utils.pool_size:
+    jittor_utils: Any = sys.modules.get("jittor_utils")  # not there where the import failed early
+    if jittor_utils is not None and getattr(jittor_utils, "pool_size", None):
         jittor_utils.p.terminate()
         jittor_utils.p.join()
         jittor_utils.pool_size = 0
@@ -245,7 +255,7 @@ def _link(link: Path, target: Path) -> None:
     temporary.replace(link)
 
 
-def _why_no_cuda() -> str | None:
+def why_no_cuda() -> str | None:
     """None when Jittor can use CUDA here; else why not, for people ("" when there is neither toolkit nor GPU)."""
     found = shutil.which("nvcc") or next(
         (path for path in ("/usr/local/cuda/bin/nvcc", "/usr/bin/nvcc", "/opt/cuda/bin/nvcc") if Path(path).is_file()),

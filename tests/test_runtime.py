@@ -25,7 +25,10 @@ def python(code: str, *command: str, **environment: str) -> subprocess.Completed
 
 
 # What prepare() has set in this process, and must set anew in another.
-OURS = {"nvcc_path", "python_config_path", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "use_mpi", "use_mkl", "log_silent"}
+OURS = {
+    *("nvcc_path", "cc_path", "python_config_path", "use_mpi", "use_mkl", "log_silent"),
+    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY"),
+}
 ENVIRONMENT = "import os; print({k: os.environ.get(k) for k in ('OMP_NUM_THREADS', 'OMP_WAIT_POLICY', 'use_mpi')})"
 
 
@@ -33,8 +36,9 @@ def test_a_plain_import_works_after_importing_a_room_that_needs_it() -> None:
     done = python("import sface.train, sys; assert 'jittor' not in sys.modules; import jittor; print(jittor.ones(2))")
     assert done.returncode == 0, done.stderr
     assert "jt.Var([1. 1.]" in done.stdout
-    # One line for CUDA where there is a toolkit that can't work; Jittor's own log is quiet.
-    assert all(line.startswith("CUDA off: ") or not line for line in done.stderr.splitlines()), done.stderr
+    # One line for CUDA where there is a toolkit that can't work, and Jittor's progress; its own log is quiet.
+    lines = [line.strip() for line in done.stderr.splitlines() if not line.startswith("CUDA off: ")]
+    assert all(not line or line.startswith("Compiling Operators") for line in lines), done.stderr
 
 
 def test_without_network() -> None:
@@ -92,6 +96,12 @@ def test_threads_wait_passively_and_the_users_number_stands() -> None:
     assert "'OMP_NUM_THREADS': '1'" in python(code, OMP_NUM_THREADS="1").stdout
 
 
+@pytest.mark.parametrize(("text", "threads"), [("3", 3), ("4,2", 4)])
+def test_threads_as_openmp_reads_them(text: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert runtime.threads() == threads
+
+
 def test_cores_are_shared_out_over_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As under mpirun, which binds each rank to one core of the four that it may use itself."""
     host, bound = {0, 1, 2, 3}, {1}
@@ -144,9 +154,9 @@ def test_a_toolkit_that_lacks_libraries_is_named(monkeypatch: pytest.MonkeyPatch
     nvcc.chmod(0o755)
     monkeypatch.setenv("PATH", str(nvcc.parent), prepend=os.pathsep)
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
-    assert runtime._why_no_cuda() == f"{nvcc} is there, but no NVIDIA driver"
+    assert runtime.why_no_cuda() == f"{nvcc} is there, but no NVIDIA driver"
     monkeypatch.setattr("ctypes.util.find_library", lambda name: "libcuda.so.1")
-    reason = runtime._why_no_cuda()
+    reason = runtime.why_no_cuda()
     assert reason is not None
     assert f"the toolkit of {nvcc} lacks" in reason
     assert "libcudnn_ops_infer.so" in reason
@@ -160,3 +170,14 @@ def test_missing_system_packages_are_named(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(DependencyError, match=r"apt-get install g\+\+ python3-dev"):
         runtime._arrange()
+
+
+def test_no_compiler_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "step-00000001").mkdir()
+    code = "import sys; from sface.cli import main; sys.exit(main(['export', 'run', '-o', 'm.onnx']))"
+    done = python(code, PATH=str(tmp_path))
+    assert done.returncode == 6
+    assert done.stderr.splitlines() == [
+        "error: Jittor compiles its operators, and this machine lacks what that takes; "
+        "on Debian or Ubuntu: apt-get install g++"
+    ]

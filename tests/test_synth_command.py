@@ -181,7 +181,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits and signals are POSIX's")
-def test_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: signal.Signals, tmp_path: Path) -> None:
     arguments = call(tmp_path / "set", "--people", "1000")
     process = subprocess.Popen([sys.executable, "-m", "sface", *arguments], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
@@ -189,7 +190,7 @@ def test_interrupted(tmp_path: Path) -> None:
     while not any(tmp_path.rglob("*.jpg")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.communicate(timeout=60)[1].splitlines()[-1] == "error: interrupted"
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []

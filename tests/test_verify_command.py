@@ -1,6 +1,7 @@
 """`face-verify` from its words to its exit code."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,24 +147,61 @@ def test_a_wrong_call_ends_with_two(arguments: list[str], capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
 
 
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_heavy() -> None:
     code = """
-import sys, time
-start = time.perf_counter()
+import sys
 from sface.cli import face_verify
 try:
     face_verify(["--help"])
 except SystemExit as ended:
     assert ended.code == 0
-seconds = time.perf_counter() - start
 heavy = {"jittor", "onnxruntime", "onnx", "numpy", "cv2", "skimage", "PIL"} & set(sys.modules)
-print(seconds, sorted(heavy), file=sys.stderr)
+print(sorted(heavy), file=sys.stderr)
 """
-    quickest = 60.0
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert "--preprocess" in done.stdout
-        seconds, heavy = done.stderr.split(maxsplit=1)
-        assert heavy == "[]\n"
-        quickest = min(quickest, float(seconds))
-    assert quickest < 0.15
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--preprocess" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+def test_answers_that_nobody_reads(drawn_photos: list[Path], tiny: str) -> None:
+    """As in `face-verify ... | true`."""
+    photo = str(drawn_photos[0])
+    command = [sys.executable, "-c", "from sface.cli import face_verify; import sys; sys.exit(face_verify())"]
+    process = subprocess.Popen(
+        [*command, photo, photo, "--model", tiny, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() in (0, 6)
+    assert "Traceback" not in errors and "BrokenPipe" not in errors
+
+
+def test_a_name_that_is_not_utf8(drawn_photos: list[Path], tiny: str, tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff.jpg"
+    Path(os.fsdecode(name)).write_bytes(drawn_photos[0].read_bytes())
+    command = [sys.executable, "-c", "from sface.cli import face_verify; import sys; sys.exit(face_verify())"]
+    for encoding in ("utf-8", "latin-1"):
+        done = subprocess.run(
+            [*command, name, name, "--model", tiny, "--json"],
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["same"]
+
+
+def test_a_fault_of_ours_is_not_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], drawn_photos: list[Path], tiny: str
+) -> None:
+    """Python would end with 1, which means: two people."""
+
+    def fault(*_args: object, **_options: object) -> None:
+        raise ZeroDivisionError("as in a bug")
+
+    photo = str(drawn_photos[0])
+    monkeypatch.setattr("sface.infer.verifier.FaceVerifier.verify", fault)
+    assert face_verify([photo, photo, "--model", tiny, "--json"]) == 6
+    assert "ZeroDivisionError" in json.loads(capsys.readouterr().out)["error"]["message"]

@@ -1,5 +1,6 @@
 """A training run as one frozen value, checked when it is made. No Jittor here."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -24,8 +25,10 @@ class SFaceConfig:
     b: float = 1.20
 
     def __post_init__(self) -> None:
-        if self.s <= 0 or self.k <= 0:
-            raise UsageError(f"--param_s {self.s} --param_k {self.k}: both must be above 0")
+        if not (0 < self.s < math.inf and 0 < self.k < math.inf):
+            raise UsageError(f"--param_s {self.s} --param_k {self.k}: both must be numbers above 0")
+        if not (math.isfinite(self.a) and math.isfinite(self.b)):
+            raise UsageError(f"--param_a {self.a} --param_b {self.b}: both must be angles in radians")
 
 
 @dataclass(frozen=True, slots=True)

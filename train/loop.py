@@ -1,6 +1,7 @@
 """The training loop, as a story: data, network, head, optimiser; then batch after batch; then a checkpoint.
 
-Nothing in a step waits for the device: what is to be shown is read every LOG_EVERY steps.
+Nothing in a step waits for the device, nor for another process beyond what the gradients need: what is to be shown is
+read every LOG_EVERY steps.
 """
 
 import signal
@@ -16,17 +17,17 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from ..errors import CheckpointError, DataError, UsageError
+from ..errors import CheckpointError, DataError, DivergedError, UsageError
 from ..models.checkpoint import Checkpoint, open_checkpoint, step_folders
 from ..models.networks import build_network, parameters
 from ..output import Output
-from ..runtime import rank
+from ..runtime import rank, threads
 from .config import TrainConfig
 from .heads import SFaceHead
 from .image_sets import open_image_set
 from .loader import Batch, Loader
-from .progress import LOG, Clock, Measurement, Progress
-from .ranks import end_all_with_one, mean_over_ranks, world_size
+from .progress import Clock, Measurement, Progress
+from .ranks import mean_over_ranks, world_size
 from .schedule import learning_rate
 from .state import TrainState, restore, save_checkpoint
 
@@ -43,23 +44,26 @@ class TrainResult:
     step        steps done in all
     finished    False where a signal ended the run early
     last        the last measurement; None where no step was done
+    unreadable  images that could not be read and were replaced by others
     """
 
     checkpoint: Path
     step: int
     finished: bool
     last: Measurement | None
+    unreadable: int
 
 
-def train(config: TrainConfig, data_root: Path, outdir: Path, *, resume: bool, output: Output) -> TrainResult:
-    """Train on the set in `data_root` and leave checkpoints in `outdir`.
+def train(
+    config: TrainConfig, data_root: Path, outdir: Path, *, checkpoint: Checkpoint | None = None, output: Output
+) -> TrainResult:
+    """Train on the set in `data_root` and leave checkpoints in `outdir`, which `find_run` has looked at.
 
-    With `resume` the run in `outdir` goes on from its last checkpoint, on the CPU with one process to the same bits
-    that it would have reached without a stop. SIGTERM or SIGINT saves and ends the run.
-    Raises UsageError where `outdir` already holds a run (without `resume`) or none (with it), DataError where the set
-    can't be used, CheckpointError where what is resumed doesn't fit, StorageError where the disk refuses.
+    From a `checkpoint` of the run in `outdir` it goes on, on the CPU with one process to the same bits that it would
+    have reached without a stop. SIGTERM or SIGINT saves and ends the run.
+    Raises DataError where the set can't be used, CheckpointError where the checkpoint doesn't fit, DivergedError where
+    the loss is no longer a number, StorageError where the disk refuses.
     """
-    checkpoint = _check_outdir(outdir, resume)
     image_set = open_image_set(data_root)
     if image_set.size != config.network.input_size:
         raise DataError(
@@ -69,28 +73,23 @@ def train(config: TrainConfig, data_root: Path, outdir: Path, *, resume: bool, o
     loader = Loader(image_set, batch_size=config.batch_size, seed=config.seed, rank=rank(), ranks=world_size())
     per_epoch = loader.batches_per_epoch
     last_step = min(config.epochs * per_epoch, config.max_steps or config.epochs * per_epoch)
-    end_all_with_one()
-
     state = _build(config, image_set.num_classes)
     step = restore(checkpoint, state) if checkpoint else 0
     data = {"name": image_set.name, "people": image_set.num_classes, "images": len(image_set)}
-    if checkpoint and checkpoint.description["data"] != data:
-        raise CheckpointError(
-            f"{checkpoint.folder}: trained on {checkpoint.description['data']}, but {data_root} is {data}; "
-            f"give the same set with --data_root"
-        )
-    if checkpoint and step >= last_step:
-        return TrainResult(checkpoint.folder, step, finished=True, last=None)
+    output = output if rank() == 0 else Output(quiet=True)
+    if checkpoint:
+        _check_the_same(checkpoint, data, data_root, output)
+        if step >= last_step:
+            return TrainResult(checkpoint.folder, step, finished=True, last=None, unreadable=0)
 
     def save(step: int) -> Path:
         folder = outdir / f"step-{step:08d}"
         return save_checkpoint(outdir, state, config, step, per_epoch, data) if rank() == 0 else folder
 
     outdir.mkdir(parents=True, exist_ok=True)
-    output = output if rank() == 0 else Output(quiet=True)
     progress = Progress(outdir, step, last_step, output) if rank() == 0 else None
     window: list[Any] = []
-    last, clock = None, Clock()
+    last, clock, unreadable = None, Clock(), 0
     with _stop_on_signal() as stopped:
         for batch, epoch in _batches(loader, step, last_step):
             rate = learning_rate(config.lr, config.stages, epoch)
@@ -98,24 +97,32 @@ def train(config: TrainConfig, data_root: Path, outdir: Path, *, resume: bool, o
             step += 1
             if progress:
                 progress.step()
-            stop = _any_rank(stopped)
-            if step % LOG_EVERY == 0 or step == last_step or stop:
+            to_log = step % LOG_EVERY == 0 or step == last_step
+            stop = _any_rank(stopped) if to_log or world_size() == 1 else False
+            to_save = step % config.save_every == 0 or step == last_step or stop
+            if to_log or to_save:
                 means = mean_over_ranks(np.mean([values.numpy() for values in window], axis=0).tolist())
+                if not np.isfinite(means).all():
+                    raise DivergedError(
+                        f"{outdir}: the loss is not a number at step {step}; go on from the last checkpoint, or start "
+                        "again, with a lower --lr"
+                    )
                 speed = len(window) * config.batch_size / clock.lap()
                 shown = dict(zip(SHOWN, means, strict=True))
                 last = Measurement(step=step, epoch=epoch, lr=rate, images_per_second=speed, **shown)
                 window.clear()
                 if progress:
                     progress.measured(last)
-            if step % config.save_every == 0 or step == last_step or stop:
+                    if len(loader.unreadable) > unreadable:
+                        progress.say(_damage(loader))
+                        unreadable = len(loader.unreadable)
+            if to_save:
                 save(step)
             if stop:
                 break
     if progress:
         progress.close()
-        for line in _damage(loader):
-            output.note(line)
-    return TrainResult(outdir / f"step-{step:08d}", step, finished=step == last_step, last=last)
+    return TrainResult(outdir / f"step-{step:08d}", step, step == last_step, last, len(loader.unreadable))
 
 
 def _step(state: TrainState, batch: Batch, rate: float) -> Any:
@@ -167,22 +174,38 @@ def _batches(loader: Loader, step: int, last_step: int) -> Iterator[tuple[Batch,
                 return
 
 
-def _check_outdir(outdir: Path, resume: bool) -> Checkpoint | None:
-    """The checkpoint to go on from, where `resume`."""
+def find_run(outdir: Path, resume: bool) -> Checkpoint | None:
+    """The checkpoint to go on from, where `resume`.
+
+    Raises UsageError where `outdir` holds one already (without `resume`) or none (with it). A run that ended before its
+    first checkpoint left nothing to go on from, and is begun anew.
+    """
     if resume:
         if not step_folders(outdir):
             raise UsageError(f"{outdir}: holds no checkpoint to resume; start without --resume")
         return open_checkpoint(outdir)
-    if step_folders(outdir) or (outdir / LOG).exists():
+    if step_folders(outdir):
         raise UsageError(f"{outdir}: already holds a run; go on with --resume, or choose another --outdir")
     return None
 
 
-def _damage(loader: Loader) -> list[str]:
-    if not loader.unreadable:
-        return []
+def _check_the_same(checkpoint: Checkpoint, data: dict[str, Any], data_root: Path, output: Output) -> None:
+    """Whether a run goes on with what it began with. The folder may have another name by now."""
+    before = checkpoint.description["data"]
+    if (before.get("people"), before.get("images")) != (data["people"], data["images"]):
+        raise CheckpointError(
+            f"{checkpoint.folder}: trained on {before}, but {data_root} is {data}; give the same set with --data_root"
+        )
+    if checkpoint.description.get("threads") != threads():
+        output.note(
+            f"{checkpoint.folder}: trained with {checkpoint.description.get('threads')} threads, now there are "
+            f"{threads()}: the weights will differ in their last bits (OMP_NUM_THREADS)"
+        )
+
+
+def _damage(loader: Loader) -> str:
     first = next(iter(loader.unreadable.values()))
-    return [f"{len(loader.unreadable)} images could not be read and were replaced by others; the first: {first}"]
+    return f"{len(loader.unreadable)} images could not be read and were replaced by others; the first: {first}"
 
 
 @contextmanager

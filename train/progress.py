@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..errors import StorageError
 from ..files import write_text
 from ..output import Output
 
@@ -66,10 +67,15 @@ class Progress:
 
     def measured(self, measurement: Measurement) -> None:
         """Show and log."""
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(measurement)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(measurement)) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StorageError(
+                f"{self._log}: could not be written ({error.strerror}); make room and go on from the last checkpoint"
+            ) from error
         if self._bar is not None:
             self._bar.set_postfix_str(measurement.text())
         else:

@@ -3,10 +3,13 @@
 import ctypes
 import os
 import sys
-from collections.abc import Sequence
-from types import TracebackType
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from ..errors import UsageError
+from .. import runtime
+from ..errors import SFaceError, UsageError
+from ..output import Output
 
 
 def world_size() -> int:
@@ -21,7 +24,7 @@ def choose_device(workers_id: str) -> bool:
     Raises UsageError where the GPUs can't be had; a GPU that was asked for is never quietly replaced by the CPU.
     """
     if workers_id == "cpu":
-        os.environ["nvcc_path"] = ""  # noqa: SIM112 - Jittor's own variable
+        runtime.without_cuda()
         return False
     try:
         devices = [int(part) for part in workers_id.split(",")]
@@ -54,22 +57,34 @@ def _count_gpus() -> int:
     return count.value
 
 
-def end_all_with_one() -> None:
-    """Let an exception that ends this rank end the others too; they would wait for it for ever."""
-    if world_size() == 1:
-        return
+@contextmanager
+def failing_together(output: Output) -> Iterator[None]:
+    """Let what ends this process end the other ranks too; they would wait for it for ever.
+
+    The rank that fails says why, with its number. Alone, a process fails as always.
+    """
+    try:
+        yield
+    except BaseException as error:
+        mpi = sys.modules.get("jittor") and sys.modules["jittor"].compile_extern.mpi
+        if world_size() == 1 or not mpi:
+            raise
+        if isinstance(error, SFaceError):
+            output.error(type(error)(f"rank {runtime.rank()}: {error}"))
+        else:
+            traceback.print_exc()
+        sys.stdout.flush()
+        _abort(error.exit_code if isinstance(error, SFaceError) else SFaceError.exit_code)
+
+
+def _abort(code: int) -> None:
     import mpi4py
 
     mpi4py.rc.initialize = False  # Jittor has initialised MPI
     mpi4py.rc.finalize = False
     from mpi4py import MPI
 
-    def report_and_abort(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        sys.__excepthook__(kind, error, trace)
-        sys.stderr.flush()
-        MPI.COMM_WORLD.Abort(1)
-
-    sys.excepthook = report_and_abort
+    MPI.COMM_WORLD.Abort(code)
 
 
 def mean_over_ranks(values: Sequence[float]) -> list[float]:

@@ -5,7 +5,6 @@ mirroring of the images are a function of seed and epoch, so the step alone tell
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..errors import CheckpointError
 from ..files import sha256, write_folder
 from ..models.checkpoint import DESCRIPTION, FORMAT, MODEL, Checkpoint, fill, read_tensors, write_tensors
 from ..models.networks import parameters, state
+from ..runtime import threads
 from .config import TrainConfig
 
 HEAD = "head.safetensors"
@@ -65,7 +65,7 @@ def save_checkpoint(
             "network": config.network.to_dict(),
             "training": config.to_dict(),
             "data": dict(data),
-            "threads": int(os.environ["OMP_NUM_THREADS"]),
+            "threads": threads(),
             "sface": __version__,
             "files": {file.name: sha256(file) for file in sorted(temporary.iterdir())},
         }

@@ -94,7 +94,7 @@ def _open(args: argparse.Namespace, size: int) -> _Faces:
     """The faces of `--data`, whose crops are `size` pixels wide and high."""
     from ..evaluate.pairs import people_in
 
-    is_image_set = (args.data / "property").is_file()
+    is_image_set = any((args.data / name).is_file() for name in ("property", "imgs.txt", "train.rec"))
     if args.detector is not None and (args.aligned or is_image_set):
         raise UsageError(f"--detector {args.detector}: {args.data} holds crops, in which no face is looked for")
     if is_image_set:

@@ -19,6 +19,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Export, compare with onnxruntime on noise and on drawn faces, write."""
     if args.output.is_dir():
         raise UsageError(f"{args.output}: is a folder; name the file, such as {args.output / 'model.onnx'}")
+    runtime.without_cuda()
     runtime.prepare()
     dependencies.require("jittor", "train")
     for package in ("onnx", "onnx_ir", "onnxscript"):

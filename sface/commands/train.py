@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import dependencies, runtime
-from ..errors import UsageError
+from ..errors import CheckpointError, UsageError
 from ..output import Output
 
 
@@ -37,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _epochs(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(",") if part)
+    try:
+        return tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of epochs such as 35,65,95") from None
 
 
 # flag: where it stands in TrainConfig's fields
@@ -58,25 +61,37 @@ _MAY_CHANGE = ("epochs", "max_steps", "save_every")
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Train; the exit code is 0 also where a signal ended the run, since its state was saved."""
-    from ..train.config import TrainConfig
-    from ..train.ranks import choose_device
+    from ..train.ranks import choose_device, failing_together
 
     use_cuda = choose_device(args.workers_id)
     runtime.prepare()
     dependencies.require("jittor", "train")
+    with failing_together(output):
+        return _train(args, use_cuda, output)
+
+
+def _train(args: argparse.Namespace, use_cuda: bool, output: Output) -> int:
     import jittor as jt
 
-    from ..models.checkpoint import open_checkpoint
-    from ..train.loop import train
+    from ..train.config import TrainConfig
+    from ..train.loop import find_run, train
 
+    if use_cuda and not jt.has_cuda:
+        raise UsageError(f"--workers_id {args.workers_id}: Jittor can't use CUDA here: {runtime.why_no_cuda()}")
     jt.flags.use_cuda = int(use_cuda)
     given = {flag: getattr(args, flag) for flag in _FIELDS if getattr(args, flag) is not None}
-    if args.resume:
-        saved = open_checkpoint(args.outdir).description["training"]
+    checkpoint = find_run(args.outdir, args.resume)
+    if checkpoint:
+        try:
+            saved = TrainConfig.from_dict(dict(checkpoint.description["training"])).to_dict()
+        except (KeyError, TypeError, UsageError) as error:
+            raise CheckpointError(f"{checkpoint.folder}: its settings are damaged ({error})") from None
         config = TrainConfig.from_dict(_with_flags(saved, given, keep=True))
     else:
         config = TrainConfig.from_dict(_with_flags(TrainConfig().to_dict(), given, keep=False))
-    result = train(config, args.data_root, args.outdir, resume=args.resume, output=output)
+    result = train(config, args.data_root, args.outdir, checkpoint=checkpoint, output=output)
+    if runtime.rank() > 0:
+        return 0
 
     fields = dataclasses.asdict(result) | {"checkpoint": str(result.checkpoint)}
     if result.last is None:

@@ -111,3 +111,25 @@ def test_works_without_onnxruntime() -> None:
         "assert align_face(image, TEMPLATE).shape == (112, 112, 3)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_photo_wider_than_opencv_takes() -> None:
+    image = np.zeros((150, 33000, 3), np.uint8)
+    image[:112, 32000:32112] = smooth(112, 112)
+    crop = align_face(image, TEMPLATE + np.array([32000, 0], np.float32))
+    assert np.abs(crop.astype(int) - smooth(112, 112)).max() <= 2
+
+
+def test_a_face_at_the_photos_edge_is_cut_as_from_a_larger_photo() -> None:
+    image = smooth(320, 320)
+    landmarks = (TEMPLATE - 56) * 1.7 + 30
+    larger = np.zeros((520, 520, 3), np.uint8)
+    larger[100:420, 100:420] = image
+    crop = align_face(image, landmarks.astype(np.float32))
+    expected = align_face(larger, (landmarks + 100).astype(np.float32))
+    assert np.abs(crop.astype(int) - expected).max() <= 1
+
+
+def test_landmarks_outside_the_photo() -> None:
+    with pytest.raises(ImageError, match="outside the photo"):
+        align_face(smooth(112, 112), TEMPLATE + np.array([500, 0], np.float32))

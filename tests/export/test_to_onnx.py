@@ -156,7 +156,7 @@ def test_a_network_for_larger_crops(tmp_path: Path) -> None:
     (large / "property").write_text("2,224,224\n")
     network = NetworkConfig(embedding_size=16, input_size=224)
     config = TrainConfig(network=network, batch_size=4, max_steps=2, lr=0.01)
-    train(config, large, tmp_path / "out", resume=False, output=Output(quiet=True))
+    train(config, large, tmp_path / "out", output=Output(quiet=True))
     assert main(["export", str(tmp_path / "out"), "-o", str(tmp_path / "m.onnx")]) == 0
     assert FaceEmbedder(tmp_path / "m.onnx").input_size == 224
 

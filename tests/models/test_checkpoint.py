@@ -86,6 +86,13 @@ def test_a_damaged_description(text: str, checkpoint: Path) -> None:
         load_checkpoint(checkpoint)
 
 
+@pytest.mark.parametrize("part", ["training", "data", "files", "step"])
+def test_a_description_without_a_part(part: str, checkpoint: Path) -> None:
+    change(checkpoint, **{part: None})
+    with pytest.raises(CheckpointError, match=f"its {part} is missing or damaged"):
+        load_checkpoint(checkpoint)
+
+
 def test_a_later_format(checkpoint: Path) -> None:
     change(checkpoint, format=2)
     with pytest.raises(CheckpointError, match="update sface"):

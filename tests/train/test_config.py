@@ -1,6 +1,7 @@
 """A run as a value."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ def test_the_published_recipe_is_the_default() -> None:
 def test_nonsense_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(fields))):
         TrainConfig(**fields)
+
+
+@pytest.mark.parametrize("name", ["s", "k", "a", "b"])
+def test_a_loss_with_what_is_no_number(name: str) -> None:
+    with pytest.raises(UsageError, match=f"--param_{name}"):
+        SFaceConfig(**{name: math.nan})
 
 
 @pytest.mark.parametrize(

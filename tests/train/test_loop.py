@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +15,14 @@ import pytest
 from jittor import nn
 from safetensors.numpy import load_file
 
-from sface.errors import CheckpointError, DataError, StorageError, UsageError
+from sface.cli import main
+from sface.errors import CheckpointError, DataError, DivergedError, StorageError, UsageError
 from sface.models.config import NetworkConfig
 from sface.models.networks import build_network, parameters
 from sface.output import Output
 from sface.train.config import SFaceConfig, TrainConfig
 from sface.train.heads import SFaceHead
-from sface.train.loop import TrainResult, parameter_groups, train
+from sface.train.loop import TrainResult, find_run, parameter_groups, train
 from sface.train.progress import read_log
 from tests.test_files import largest_file
 
@@ -30,7 +32,7 @@ FILES = ("model.safetensors", "head.safetensors", "momentum.safetensors")
 
 
 def run(config: TrainConfig, data: Path, outdir: Path, resume: bool = False) -> TrainResult:
-    return train(config, data, outdir, resume=resume, output=QUIET)
+    return train(config, data, outdir, checkpoint=find_run(outdir, resume), output=QUIET)
 
 
 def weights(checkpoint: Path) -> dict[str, np.ndarray]:
@@ -86,7 +88,7 @@ def test_a_resumed_run_has_the_same_bits(tmp_path: Path, drawn_set: Path) -> Non
 def test_a_finished_run_is_left_alone(tmp_path: Path, drawn_set: Path) -> None:
     first = run(CONFIG, drawn_set, tmp_path / "out")
     again = run(CONFIG, drawn_set, tmp_path / "out", resume=True)
-    assert again == TrainResult(first.checkpoint, 2, finished=True, last=None)
+    assert again == TrainResult(first.checkpoint, 2, finished=True, last=None, unreadable=0)
 
 
 def test_a_folder_with_a_run_is_not_trained_into(drawn_set: Path, run_folder: Path) -> None:
@@ -95,9 +97,11 @@ def test_a_folder_with_a_run_is_not_trained_into(drawn_set: Path, run_folder: Pa
 
 
 def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> None:
+    outdir = tmp_path / "out"
+    assert main(["train", "--data_root", str(drawn_set), "--outdir", str(outdir), "--resume"]) == 2
+    assert not outdir.exists()
     with pytest.raises(UsageError, match="holds no checkpoint to resume"):
-        run(CONFIG, drawn_set, tmp_path / "out", resume=True)
-    assert not (tmp_path / "out").exists()
+        find_run(outdir, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -238,11 +242,9 @@ def test_bad_calls(arguments: list[str], code: int, words: str, tmp_path: Path, 
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_there_is_an_error_at_once(tmp_path: Path, drawn_set: Path) -> None:
-    start = time.monotonic()
+def test_a_gpu_that_is_not_there_is_an_error(tmp_path: Path, drawn_set: Path) -> None:
     arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "out", "--workers_id", 0]
     done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
-    assert time.monotonic() - start < 2
     assert done.returncode == 2
     assert "the NVIDIA driver shows 0 GPUs here" in done.stderr
 
@@ -252,23 +254,106 @@ def test_two_ranks_train_as_one(tmp_path: Path, drawn_set: Path) -> None:
     one = run(replace(CONFIG, max_steps=3), drawn_set, tmp_path / "one")
     arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "two", "--embedding_size", 32]
     arguments += ["--batch_size", 8, "--lr", 0.02, "--max_steps", 3]
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    }
-    environment.pop("OMP_NUM_THREADS", None)
-    environment.pop("use_mpi", None)
-    mpirun = Path(sys.executable).parent / "mpirun"
-    done = subprocess.run(
-        [str(mpirun), "--oversubscribe", "-np", "2", *command(*arguments)],
+    done = mpirun(*arguments)
+    assert done.returncode == 0, done.stderr
+    expected, actual = weights(one.checkpoint), weights(tmp_path / "two" / "step-00000003")
+    backbone = build_network(CONFIG.network, CONFIG.seed)
+    start = {name: var.numpy() for name, var in backbone.named_parameters()}
+    compared = 0
+    for name in parameters(backbone):
+        moved = float(np.abs(expected[name] - start[name]).max())
+        if moved > 1e-4:  # a bias before a BatchNorm has no gradient but rounding
+            assert float(np.abs(expected[name] - actual[name]).max()) < 0.05 * moved, name
+            compared += 1
+    assert compared > 130
+
+
+def test_a_rank_that_fails_ends_the_others(tmp_path: Path, drawn_set: Path) -> None:
+    """Only rank 0 writes; where it can't, rank 1 must not wait for ever."""
+    outdir = tmp_path / "out"
+    (outdir).mkdir()
+    (outdir / "step-00000001").write_text("in the way")
+    arguments = ["--data_root", drawn_set, "--outdir", outdir, "--embedding_size", 32, "--batch_size", 8]
+    done = mpirun(*arguments, "--max_steps", 3, "--save_every", 1)
+    assert done.returncode == 6
+    assert "error: rank 0: " in done.stderr
+    assert "step-00000001: could not be written" in done.stderr
+
+
+def test_ranks_speak_with_one_voice(tmp_path: Path, drawn_set: Path) -> None:
+    arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "out", "--embedding_size", 32, "--batch_size", 8]
+    done = mpirun(*arguments, "--max_steps", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["step"] == 1
+
+
+def test_damaged_images_are_replaced_counted_and_reported(
+    tmp_path: Path, drawn_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(drawn_set, data)
+    lines = (data / "imgs.txt").read_text()
+    (data / "imgs.txt").write_text(lines * 3)  # 144 images, of which 1 is not more than 1 %
+    broken = data / "broken.png"
+    broken.write_bytes((data / "0-0.png").read_bytes()[:500])
+    (data / "imgs.txt").write_text(lines * 3 + "broken.png\t0\n")
+    outdir = tmp_path / "out"
+    arguments = ["--data_root", data, "--outdir", outdir, "--embedding_size", 32, "--batch_size", 29, "--epochs", 1]
+    assert main(["train", *map(str, arguments), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["unreadable"] == 1
+    assert "1 images could not be read and were replaced by others; the first: " in captured.err
+    assert str(broken) in captured.err
+
+
+def test_a_loss_that_is_no_number_is_not_saved(tmp_path: Path, drawn_set: Path) -> None:
+    with pytest.raises(DivergedError, match="the loss is not a number at step"):
+        run(replace(CONFIG, lr=999.0, max_steps=40), drawn_set, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("step-*"))
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_begun_anew(tmp_path: Path, drawn_set: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "log.jsonl").write_text(json.dumps({"step": 20}) + "\n")
+    run(CONFIG, drawn_set, tmp_path / "out")
+    assert [record["step"] for record in read_log(tmp_path / "out")] == [2]
+
+
+def test_a_finished_run_through_the_command(
+    run_folder: Path, drawn_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--data_root", str(drawn_set), "--outdir", str(run_folder), "--resume"]) == 0
+    assert capsys.readouterr().out == f"{run_folder}: was finished already, at step 12\n"
+
+
+def test_real_records(shared: Path, tmp_path: Path) -> None:
+    """As the data zoo has them, with one record in the middle damaged."""
+    source = shared / "faces_celeba293_112x112"
+    data = tmp_path / "faces"
+    data.mkdir()
+    for name in ("train.idx", "property"):
+        shutil.copy(source / name, data / name)
+    records = bytearray((source / "train.rec").read_bytes())
+    offset = int((source / "train.idx").read_text().splitlines()[3000].split()[1])
+    records[offset : offset + 8] = b"damaged!"
+    (data / "train.rec").write_bytes(records)
+    result = run(replace(CONFIG, max_steps=1), data, tmp_path / "out")
+    assert result.unreadable == 1
+    description = json.loads((result.checkpoint / "checkpoint.json").read_text())
+    assert description["data"] == {"name": "faces", "people": 293, "images": 6197}
+
+
+def mpirun(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `sface train` in two processes."""
+    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    for name in ("OMP_NUM_THREADS", "use_mpi"):  # of this process alone
+        environment.pop(name, None)
+    program = str(Path(sys.executable).parent / "mpirun")
+    return subprocess.run(
+        [program, "--oversubscribe", "-np", "2", *command(*arguments)],
         capture_output=True,
         text=True,
         check=False,
         env=environment,
+        timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    expected, actual = weights(one.checkpoint), weights(tmp_path / "two" / "step-00000003")
-    start = {name: var.numpy() for name, var in build_network(CONFIG.network).named_parameters()}
-    moved = max(float(np.abs(expected[name] - start[name]).max()) for name in expected)
-    worst = max(float(np.abs(expected[name] - actual[name]).max()) for name in expected)
-    assert worst < 0.02 * moved
