@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jittor as jt
 import numpy as np
 import pytest
 from jittor import nn
@@ -20,10 +21,12 @@ from sface.errors import CheckpointError, DataError, DivergedError, StorageError
 from sface.models.config import NetworkConfig
 from sface.models.networks import build_network, parameters
 from sface.output import Output
+from sface.train import loop
 from sface.train.config import SFaceConfig, TrainConfig
 from sface.train.heads import SFaceHead
 from sface.train.loop import TrainResult, find_run, parameter_groups, train
 from sface.train.progress import read_log
+from sface.train.state import TrainState
 from tests.test_files import largest_file
 
 QUIET = Output(quiet=True)
@@ -306,9 +309,18 @@ def test_damaged_images_are_replaced_counted_and_reported(
     assert str(broken) in captured.err
 
 
-def test_a_loss_that_is_no_number_is_not_saved(tmp_path: Path, drawn_set: Path) -> None:
-    with pytest.raises(DivergedError, match="the loss is not a number at step"):
-        run(replace(CONFIG, lr=999.0, max_steps=40), drawn_set, tmp_path / "out")
+def test_a_loss_that_is_no_number_is_not_saved(
+    tmp_path: Path, drawn_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(config: TrainConfig, classes: int) -> TrainState:
+        state = original(config, classes)
+        state.head.weight.assign(jt.array(np.full(state.head.weight.shape, np.nan, dtype=np.float32)))
+        return state
+
+    original = loop._build
+    monkeypatch.setattr(loop, "_build", build)
+    with pytest.raises(DivergedError, match=r"the loss is not a number at step 2; .* with a lower --lr"):
+        run(CONFIG, drawn_set, tmp_path / "out")
     assert not list((tmp_path / "out").glob("step-*"))
 
 
