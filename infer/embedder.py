@@ -36,7 +36,7 @@ class FaceEmbedder:
                 (x - 127.5) / 127.5
     threads     CPU threads for one call; None: all cores
 
-    Attributes: path; name, the file's; sha256, of its bytes; metadata; input_size, S; embedding_size, D.
+    Attributes: path; sha256, of its bytes; metadata; input_size, S; embedding_size, D.
 
     Raises ModelError where the file is missing, damaged or no such network, PreprocessError where neither it nor
     `preprocess` says what its input is, DependencyError without onnxruntime.
@@ -48,7 +48,6 @@ class FaceEmbedder:
         if preprocess is not None and preprocess not in PREPROCESS:
             raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
         self.path = Path(model)
-        self.name = self.path.name
         data = read_model(self.path, "name an ONNX file with --model")
         self.sha256 = hashlib.sha256(data).hexdigest()
         self._session = open_session(data, str(self.path), threads)

@@ -42,7 +42,6 @@ class Loader:
         seed: int,
         rank: int = 0,
         ranks: int = 1,
-        mirror: bool = True,
     ) -> None:
         """Serve `rank` of `ranks` with its share of batches of `batch_size` crops in all.
 
@@ -64,7 +63,6 @@ class Loader:
         self._batch_size = batch_size
         self._share = batch_size // ranks
         self._rank = rank
-        self._mirror = mirror
         self._refuse_damaged_set()
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
@@ -83,9 +81,7 @@ class Loader:
         """Indices in the order of the epoch, and whether each is mirrored; both (N,)."""
         random = np.random.Generator(np.random.PCG64([self._seed, number]))
         order = random.permutation(len(self._set))
-        if self._mirror:
-            return order, random.random(len(order)) < 0.5
-        return order, np.zeros(len(order), dtype=np.bool_)
+        return order, random.random(len(order)) < 0.5
 
     def _load(self, indices: npt.NDArray[np.int64], mirrored: npt.NDArray[np.bool_]) -> Batch:
         size = self._set.size

@@ -1,8 +1,5 @@
 """Metadata in a real ONNX file: read, written, and nothing else changed."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from sface.errors import ModelError, StorageError
 from sface.export.metadata import read_metadata, write_metadata
 from sface.infer import FaceEmbedder
 
+from ..test_files import largest_file
 from ..tiny_models import raw_metadata, write_model
 
 
@@ -84,20 +82,10 @@ def test_a_file_whose_weights_lie_elsewhere_is_refused(model: Path) -> None:
     assert model.read_bytes() == before
 
 
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_disk_that_refuses_leaves_the_file_as_it_was(model: Path) -> None:
     before = model.read_bytes()
     with (
-        files_no_larger_than(len(before) // 2),
+        largest_file(len(before) // 2),
         pytest.raises(StorageError, match=r"model\.onnx: could not be"),
     ):
         write_metadata(model, raw_metadata(network="renamed"))

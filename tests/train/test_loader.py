@@ -89,15 +89,6 @@ def test_half_of_the_pictures_are_mirrored(numbers: ImageSet) -> None:
     assert 530 <= sum(flips) <= 670  # 4 standard deviations
 
 
-def test_without_mirror_the_order_is_the_same(numbers: ImageSet) -> None:
-    mirrored = epoch_of(Loader(numbers, batch_size=60, seed=1), 3)
-    plain = epoch_of(Loader(numbers, batch_size=60, seed=1, mirror=False), 3)
-    assert [[number for number, _ in batch] for batch in mirrored] == [
-        [number for number, _ in batch] for batch in plain
-    ]
-    assert not any(flip for batch in plain for _, flip in batch)
-
-
 def test_order_depends_on_seed_and_epoch(numbers: ImageSet) -> None:
     runs = [
         epoch_of(Loader(numbers, batch_size=60, seed=seed), epoch) for seed, epoch in ((1, 0), (1, 1), (2, 0), (0, 1))
