@@ -183,3 +183,11 @@ def test_calls_that_must_leave_the_file_as_it_was(
         assert err.count("\n") == 1
         assert words in err
     assert model.read_bytes() == before
+
+
+def test_a_list_without_its_property_is_not_taken_for_photos(
+    model: Path, crops: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (crops / "imgs.txt").write_text("a.png 0\n")
+    assert main(["calibrate", str(model), "--data", str(crops), "--fmr", "0.01"]) == 6
+    assert "property: missing" in capsys.readouterr().err
