@@ -64,14 +64,15 @@ def export_checkpoint(checkpoint_path: Path, path: Path, face_crops: npt.NDArray
 def describe(checkpoint: Checkpoint) -> ModelMetadata:
     """What the file of a checkpoint says about itself."""
     network, training = checkpoint.network, checkpoint.description["training"]
-    loss = ", ".join(f"{name}={value:g}" for name, value in training["loss"].items())
+    head = training["head"]
+    loss = ", ".join(f"{name}={head[name]:g}" for name in ("s", "k", "a", "b"))
     return ModelMetadata(
         preprocess="raw",
         input_size=network.input_size,
         input_scale=network.input_scale,
         embedding_size=network.embedding_size,
         network=network.name,
-        loss=f"SFace {loss}",
+        loss=f"{head['name']} {loss}",
         training_set=checkpoint.description["data"]["name"],
         sface_version=__version__,
     )

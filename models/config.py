@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import UsageError
 
-NETWORKS = ("MobileFaceNet",)
+NETWORKS = ("MobileFaceNet", "IR_50", "IR_101", "IR_152", "IR_SE_50", "IR_SE_101", "IR_SE_152")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class NetworkConfig:
                     MXNet code 1/128.
     """
 
-    name: str = "MobileFaceNet"
+    name: str
     embedding_size: int = 512
     input_size: int = 112
     input_scale: float = 0.078125

@@ -68,7 +68,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Pat
     from sface.train.loop import train
 
     outdir = tmp_path_factory.mktemp("run") / "out"
-    config = TrainConfig(network=NetworkConfig(embedding_size=64), batch_size=16, max_steps=12, save_every=6, lr=0.02)
+    config = TrainConfig(
+        network=NetworkConfig("MobileFaceNet", embedding_size=64), batch_size=16, max_steps=12, save_every=6, lr=0.02
+    )
     train(config, drawn_set, outdir, output=Output(quiet=True))
     return outdir
 

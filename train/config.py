@@ -1,4 +1,7 @@
-"""A training run as one frozen value, checked when it is made. No Jittor here."""
+"""A training run as one frozen value, checked when it is made. No Jittor here.
+
+Every field is an option of `sface train`; docs/train.md says which.
+"""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -7,67 +10,143 @@ from typing import Any
 from ..errors import UsageError
 from ..models.config import NetworkConfig
 
+HEADS = ("SFace", "ArcFace", "CosFace", "Softmax")
+SCHEDULES = ("stages", "cosine", "polynomial")
+
 
 @dataclass(frozen=True, slots=True)
-class SFaceConfig:
-    """Parameters of the SFace loss (train/heads.py). The paper's (a, b): CASIA-WebFace (0.87, 1.20), VGGFace2
-    (0.88, 1.25), MS1MV2 (0.90, 1.20).
+class DataMode:
+    """A training set of the published code: where it lies unless --data_root says otherwise, and the paper's angles."""
 
-    s  scale of the gradient
-    k  slope of the two sigmoids, per radian
-    a  angle in radians below which the pull to the own class fades
-    b  angle in radians above which the push from another class fades
+    root: str
+    a: float
+    b: float
+
+
+# The folders have the data zoo's names. The paper gives angles for CASIA-WebFace, VGGFace2 and MS1MV2; the two others
+# are versions of the last.
+DATA_MODES = {
+    "casia": DataMode("data/faces_webface_112x112", 0.87, 1.20),
+    "vgg": DataMode("data/faces_vgg_112x112", 0.88, 1.25),
+    "ms1m": DataMode("data/faces_emore", 0.90, 1.20),
+    "retina": DataMode("data/ms1m-retinaface-t1", 0.90, 1.20),
+    "ms1mr": DataMode("data/faces_ms1m-refine-v2_112x112", 0.90, 1.20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadConfig:
+    """A head and its parameters (train/heads.py). A head ignores those that its formula lacks.
+
+    name     one of HEADS
+    s        scale: of the gradient (SFace), of the cosines (ArcFace, CosFace)
+    k        slope of SFace's two sigmoids, per radian
+    a        angle in radians below which SFace's pull to the own class fades
+    b        angle in radians above which its push from another class fades
+    margin   ArcFace: added to the angle, in radians; CosFace: taken from the cosine
+    sharded  each rank owns its part of the classes (SFace alone)
     """
 
+    name: str = "SFace"
     s: float = 64.0
     k: float = 80.0
     a: float = 0.87
     b: float = 1.20
+    margin: float = 0.5
+    sharded: bool = False
 
     def __post_init__(self) -> None:
+        if self.name not in HEADS:
+            raise UsageError(f"--head {self.name}: there is no such head; choose one of {', '.join(HEADS)}")
         if not (0 < self.s < math.inf and 0 < self.k < math.inf):
             raise UsageError(f"--param_s {self.s} --param_k {self.k}: both must be numbers above 0")
         if not (math.isfinite(self.a) and math.isfinite(self.b)):
             raise UsageError(f"--param_a {self.a} --param_b {self.b}: both must be angles in radians")
+        if not 0 <= self.margin < math.pi / 2:
+            raise UsageError(f"--margin {self.margin}: must be from 0 to below 1.57, such as 0.5 for ArcFace")
+        if self.sharded and self.name != "SFace":
+            raise UsageError(f"--shard_head --head {self.name}: only SFace's classes can be shared out over ranks")
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """How likely each change of a training crop is, from 0 (never) to 1, beside mirroring (train/augment.py).
+
+    crop    a random part of the crop is kept where it was, the rest becomes black
+    lowres  made smaller and brought back to size, or blurred
+    color   brightness, contrast and saturation are changed
+    """
+
+    crop: float = 0.0
+    lowres: float = 0.0
+    color: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 <= value <= 1:
+                raise UsageError(f"--augment_{name} {value}: must be a probability, from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that decides the weights a run ends with, and how often it saves.
+    """Everything that decides the weights a run ends with, and how often it saves and verifies.
 
-    batch_size    images a step, over all processes
-    lr            learning rate of the first epochs; divided by 10 at the start of each epoch in `stages`
-    stages        epochs, counted from 0
-    epochs        the run ends after so many
-    max_steps     or after so many steps, whichever is first (None: no such limit)
-    save_every    steps between checkpoints; the last step always has one
-    seed          of weights, order and mirroring
+    batch_size      images a step, over all processes
+    accumulate      parts in which a process works through its share of a batch, one after the other: less memory,
+                    the same step but for BatchNorm, whose statistics are then those of a part
+    lr              learning rate of the first epochs
+    schedule        how it falls: "stages" (divided by 10 at the start of each epoch in `stages`), "cosine" or
+                    "polynomial" (of degree 2), both to 0 at the run's end
+    stages          epochs, counted from 0
+    warmup_epochs   epochs in which the rate rises to what the schedule says, from near 0
+    clip_norm       bound of the length of all gradients together (None: no such bound)
+    epochs          the run ends after so many
+    max_steps       or after so many steps, whichever is first (None: no such limit)
+    save_every      steps between checkpoints; the last step always has one
+    keep            checkpoints that are kept; the best and the last always are
+    eval_every      steps between verifications
+    seed            of weights, order, mirroring and augmentation
     """
 
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    loss: SFaceConfig = field(default_factory=SFaceConfig)
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig("IR_50"))
+    head: HeadConfig = field(default_factory=HeadConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     batch_size: int = 256
+    accumulate: int = 1
     lr: float = 0.1
+    schedule: str = "stages"
     stages: tuple[int, ...] = (35, 65, 95)
+    warmup_epochs: float = 0.0
+    clip_norm: float | None = None
     epochs: int = 125
     max_steps: int | None = None
     save_every: int = 2000
+    keep: int = 3
+    eval_every: int = 2000
     seed: int = 1337
     momentum: float = 0.9
     weight_decay: float = 5e-4
 
     def __post_init__(self) -> None:
-        for name, value in (("batch_size", self.batch_size), ("epochs", self.epochs), ("save_every", self.save_every)):
-            if value < 1:
-                raise UsageError(f"--{name} {value}: must be at least 1")
+        for name in ("batch_size", "accumulate", "epochs", "save_every", "keep", "eval_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name} {getattr(self, name)}: must be at least 1")
         if self.max_steps is not None and self.max_steps < 1:
             raise UsageError(f"--max_steps {self.max_steps}: must be at least 1")
         if not 0 < self.lr < 1e3:
             raise UsageError(f"--lr {self.lr}: must be above 0")
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"--schedule {self.schedule}: must be one of {', '.join(SCHEDULES)}")
+        if not 0 <= self.warmup_epochs < math.inf:
+            raise UsageError(f"--warmup_epochs {self.warmup_epochs}: must be 0 or more")
+        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
+            raise UsageError(f"--clip_norm {self.clip_norm}: must be above 0")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed {self.seed}: must be from 0 to 4294967295")
         if list(self.stages) != sorted(set(self.stages)) or (self.stages and self.stages[0] < 0):
             raise UsageError(f"--stages {','.join(map(str, self.stages))}: epochs must rise, such as 35,65,95")
+        if not (0 <= self.momentum < 1 and 0 <= self.weight_decay < math.inf):
+            raise UsageError(f"momentum {self.momentum}, weight decay {self.weight_decay}: must be 0 or more")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON; `from_dict` reads them."""
@@ -78,7 +157,8 @@ class TrainConfig:
         """What `to_dict` gave, after its way through JSON."""
         nested = {
             "network": NetworkConfig(**fields["network"]),
-            "loss": SFaceConfig(**fields["loss"]),
+            "head": HeadConfig(**fields["head"]),
+            "augment": AugmentConfig(**fields["augment"]),
             "stages": tuple(fields["stages"]),
         }
         return cls(**{**fields, **nested})

@@ -18,7 +18,7 @@ import numpy as np
 from jittor import nn
 
 from ..models.networks import draw_weight
-from .config import SFaceConfig
+from .config import HeadConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def sigmoid(x: Any) -> Any:
 class SFaceHead(nn.Module):
     """The SFace loss over `classes` classes; `weight` is float32 (classes, D), its rows of any length."""
 
-    def __init__(self, classes: int, embedding_size: int, config: SFaceConfig, seed: int) -> None:
+    def __init__(self, classes: int, embedding_size: int, config: HeadConfig, seed: int) -> None:
         self.classes = classes
         self.config = config
         generator = np.random.default_rng([seed, 1])

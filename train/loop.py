@@ -139,7 +139,7 @@ def _step(state: TrainState, batch: Batch, rate: float) -> Any:
 def _build(config: TrainConfig, classes: int) -> TrainState:
     backbone = build_network(config.network, config.seed)
     backbone.train()
-    head = SFaceHead(classes, config.network.embedding_size, config.loss, config.seed)
+    head = SFaceHead(classes, config.network.embedding_size, config.head, config.seed)
     optimizer = nn.SGD(
         parameter_groups([backbone, head], config.weight_decay), config.lr, config.momentum, config.weight_decay
     )

@@ -49,10 +49,10 @@ _FIELDS = {
     "embedding_size": ("network", "embedding_size"),
     "input_size": ("network", "input_size"),
     "input_scale": ("network", "input_scale"),
-    "param_s": ("loss", "s"),
-    "param_k": ("loss", "k"),
-    "param_a": ("loss", "a"),
-    "param_b": ("loss", "b"),
+    "param_s": ("head", "s"),
+    "param_k": ("head", "k"),
+    "param_a": ("head", "a"),
+    "param_b": ("head", "b"),
     **{flag: (flag,) for flag in ("batch_size", "lr", "stages", "epochs", "max_steps", "save_every", "seed")},
 }
 # What a resumed run may change: when it ends and how often it saves. All else decides the weights it ends with.

@@ -154,7 +154,7 @@ def test_a_network_for_larger_crops(tmp_path: Path) -> None:
         Image.fromarray(draw_crops(1, seed=index, size=224)[0]).save(large / f"{index}.png")
     (large / "imgs.txt").write_text("".join(f"{index}.png {index // 4}\n" for index in range(8)))
     (large / "property").write_text("2,224,224\n")
-    network = NetworkConfig(embedding_size=16, input_size=224)
+    network = NetworkConfig("MobileFaceNet", embedding_size=16, input_size=224)
     config = TrainConfig(network=network, batch_size=4, max_steps=2, lr=0.01)
     train(config, large, tmp_path / "out", output=Output(quiet=True))
     assert main(["export", str(tmp_path / "out"), "-o", str(tmp_path / "m.onnx")]) == 0

@@ -8,11 +8,13 @@ import pytest
 
 from sface.errors import UsageError
 from sface.models.config import NetworkConfig
-from sface.train.config import SFaceConfig, TrainConfig
+from sface.train.config import HeadConfig, TrainConfig
 
 
 def test_through_json_and_back() -> None:
-    config = TrainConfig(network=NetworkConfig(embedding_size=64), loss=SFaceConfig(a=0.9), stages=(1, 2), max_steps=5)
+    config = TrainConfig(
+        network=NetworkConfig("MobileFaceNet", embedding_size=64), head=HeadConfig(a=0.9), stages=(1, 2), max_steps=5
+    )
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -20,7 +22,7 @@ def test_the_published_recipe_is_the_default() -> None:
     config = TrainConfig()
     assert (config.batch_size, config.lr, config.momentum, config.weight_decay) == (256, 0.1, 0.9, 5e-4)
     assert (config.epochs, config.stages, config.seed) == (125, (35, 65, 95), 1337)
-    assert (config.loss.s, config.loss.k, config.loss.a, config.loss.b) == (64, 80, 0.87, 1.20)
+    assert (config.head.s, config.head.k, config.head.a, config.head.b) == (64, 80, 0.87, 1.20)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +47,12 @@ def test_nonsense_is_refused(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["s", "k", "a", "b"])
 def test_a_loss_with_what_is_no_number(name: str) -> None:
     with pytest.raises(UsageError, match=f"--param_{name}"):
-        SFaceConfig(**{name: math.nan})
+        HeadConfig(**{name: math.nan})
 
 
 @pytest.mark.parametrize(
-    "fields", [{"name": "ResNet"}, {"embedding_size": 0}, {"input_size": 100}, {"input_scale": 0.0}]
+    "fields", [{"name": "ResNet_50"}, {"embedding_size": 0}, {"input_size": 100}, {"input_scale": 0.0}]
 )
 def test_a_network_that_can_not_be(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        NetworkConfig(**fields)
+        NetworkConfig(**{"name": "MobileFaceNet", **fields})

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sface.train.config import SFaceConfig
+from sface.train.config import HeadConfig
 from sface.train.heads import SFaceHead
 
 Array = npt.NDArray[Any]
@@ -26,7 +26,7 @@ class Reference:
     weight_gradient: Array
 
 
-def reference(x: Array, w: Array, labels: Array, c: SFaceConfig) -> Reference:
+def reference(x: Array, w: Array, labels: Array, c: HeadConfig) -> Reference:
     """The formula with dense masks, and its gradient by the chain rule, all in float64."""
     x, w = x.astype(np.float64), w.astype(np.float64)
     x_length, w_length = np.linalg.norm(x, axis=1, keepdims=True), np.linalg.norm(w, axis=1, keepdims=True)
@@ -52,8 +52,8 @@ def reference(x: Array, w: Array, labels: Array, c: SFaceConfig) -> Reference:
     )
 
 
-def check(x: Array, w: Array, labels: list[int], config: SFaceConfig | None = None) -> None:
-    config = config or SFaceConfig()
+def check(x: Array, w: Array, labels: list[int], config: HeadConfig | None = None) -> None:
+    config = config or HeadConfig()
     targets = np.array(labels, dtype=np.int32)
     expected = reference(x, w, targets, config)
     head = SFaceHead(w.shape[0], w.shape[1], config, seed=0)
@@ -120,7 +120,7 @@ def test_the_gradient_survives_at_a_cosine_of_one() -> None:
     w = np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32)
     x = np.array([[0, 3, 0.3]], dtype=np.float32)
     check(x, w, [0])
-    head = SFaceHead(2, 3, SFaceConfig(), seed=0)
+    head = SFaceHead(2, 3, HeadConfig(), seed=0)
     head.weight.assign(jt.array(w))
     embedding = jt.array(x)
     gradient = jt.grad(head(embedding, jt.array(np.array([0], dtype=np.int32))).loss, embedding).numpy()
@@ -141,6 +141,6 @@ def test_first_and_last_label() -> None:
 def test_each_parameter_counts(changed: dict[str, float]) -> None:
     x, w = draw(5, 8, 20, 16)
     labels = list(range(8))
-    check(x, w, labels, SFaceConfig(**changed))
+    check(x, w, labels, HeadConfig(**changed))
     targets = np.array(labels, dtype=np.int32)
-    assert reference(x, w, targets, SFaceConfig(**changed)).loss != reference(x, w, targets, SFaceConfig()).loss
+    assert reference(x, w, targets, HeadConfig(**changed)).loss != reference(x, w, targets, HeadConfig()).loss

@@ -22,7 +22,7 @@ from sface.models.config import NetworkConfig
 from sface.models.networks import build_network, parameters
 from sface.output import Output
 from sface.train import loop
-from sface.train.config import SFaceConfig, TrainConfig
+from sface.train.config import HeadConfig, TrainConfig
 from sface.train.heads import SFaceHead
 from sface.train.loop import TrainResult, find_run, parameter_groups, train
 from sface.train.progress import read_log
@@ -30,7 +30,9 @@ from sface.train.state import TrainState
 from tests.test_files import largest_file
 
 QUIET = Output(quiet=True)
-CONFIG = TrainConfig(network=NetworkConfig(embedding_size=32), batch_size=8, max_steps=2, save_every=100, lr=0.02)
+CONFIG = TrainConfig(
+    network=NetworkConfig("MobileFaceNet", embedding_size=32), batch_size=8, max_steps=2, save_every=100, lr=0.02
+)
 FILES = ("model.safetensors", "head.safetensors", "momentum.safetensors")
 
 
@@ -66,7 +68,7 @@ def test_what_a_run_leaves(run_folder: Path) -> None:
     }
     assert description["data"] == {"name": "six_people", "people": 6, "images": 48}
     # The backbone alone: no head, no momentum.
-    assert set(weights(last)) == {name for name, _ in build_network(NetworkConfig()).named_parameters()}
+    assert set(weights(last)) == {name for name, _ in build_network(NetworkConfig("MobileFaceNet")).named_parameters()}
 
 
 def test_it_learns(tmp_path: Path, drawn_set: Path) -> None:
@@ -113,11 +115,11 @@ def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> N
         {"seed": 1},
         {"lr": 0.03},
         {"batch_size": 6},
-        {"loss": SFaceConfig(s=32.0)},
-        {"loss": SFaceConfig(k=1.0)},
-        {"loss": SFaceConfig(a=2.0)},
-        {"loss": SFaceConfig(b=1.6)},
-        {"network": NetworkConfig(embedding_size=32, input_scale=0.0078125)},
+        {"head": HeadConfig(s=32.0)},
+        {"head": HeadConfig(k=1.0)},
+        {"head": HeadConfig(a=2.0)},
+        {"head": HeadConfig(b=1.6)},
+        {"network": NetworkConfig("MobileFaceNet", embedding_size=32, input_scale=0.0078125)},
         {"stages": (0,)},
         {"momentum": 0.0},
         {"weight_decay": 0.0},
@@ -134,7 +136,7 @@ def test_the_same_options_give_the_same_weights(tmp_path: Path, drawn_set: Path,
 
 
 def test_embedding_size(tmp_path: Path, drawn_set: Path) -> None:
-    config = replace(CONFIG, network=NetworkConfig(embedding_size=48), max_steps=1)
+    config = replace(CONFIG, network=NetworkConfig("MobileFaceNet", embedding_size=48), max_steps=1)
     assert weights(run(config, drawn_set, tmp_path / "out").checkpoint)["pre_fc1.weight"].shape == (48, 512)
 
 
@@ -152,7 +154,7 @@ def test_epochs_end_a_run_and_stages_lower_the_rate(tmp_path: Path, drawn_set: P
 
 
 def test_a_set_of_another_size(tmp_path: Path, drawn_set: Path) -> None:
-    config = replace(CONFIG, network=NetworkConfig(input_size=224))
+    config = replace(CONFIG, network=NetworkConfig("MobileFaceNet", input_size=224))
     with pytest.raises(DataError, match="crops of 112 pixels for a network of 224"):
         run(config, drawn_set, tmp_path / "out")
 
@@ -175,8 +177,8 @@ def test_a_full_disk_under_a_checkpoint(tmp_path: Path, drawn_set: Path) -> None
 
 
 def test_every_parameter_is_in_one_group_and_batchnorm_does_not_decay() -> None:
-    backbone = build_network(NetworkConfig())
-    head = SFaceHead(5, 512, SFaceConfig(), 0)
+    backbone = build_network(NetworkConfig("MobileFaceNet"))
+    head = SFaceHead(5, 512, HeadConfig(), 0)
     decayed, plain = parameter_groups([backbone, head], 5e-4)
     assert (decayed["weight_decay"], plain["weight_decay"]) == (5e-4, 0.0)
     all_ = [id(var) for module in (backbone, head) for var in parameters(module).values()]
