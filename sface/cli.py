@@ -21,6 +21,7 @@ from .output import Output
 # verb: (module in sface/commands, what it does)
 VERBS = {
     "train": ("train", "train a network with the SFace loss"),
+    "data": ("data", "convert a training set to another layout, or check it"),
     "synth": ("synth", "draw a set of made-up people: pictures and a training set"),
     "export": ("export", "write a checkpoint as an ONNX file, proven equal"),
     "verify": ("verify", "do two photos show the same person? (= face-verify)"),
