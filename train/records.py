@@ -17,6 +17,7 @@ import struct
 import warnings
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,14 +42,17 @@ class RecordFile:
     def __init__(self, records: Path, index: Path) -> None:
         """Open the file `records` with its `index`. Raises DataError where one of them can't be used as a whole."""
         self.path = records
-        try:
-            self._descriptor = os.open(records, os.O_RDONLY)
-            weakref.finalize(self, os.close, self._descriptor)
-            self._bytes = os.fstat(self._descriptor).st_size
-        except OSError as error:
-            raise DataError(f"{records}: can't be opened ({error.strerror})") from error
+        self._open()
         self._numbers, self._offsets = _read_index(index)
         self._leave_images_only(index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_descriptor"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Another process opens the file for itself; it doesn't read the index again."""
+        self.__dict__.update(state)
+        self._open()
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -72,6 +76,14 @@ class RecordFile:
         content = self._content(position)
         label, start = self._parse(position, content, len(content))
         return label, content[start:]
+
+    def _open(self) -> None:
+        try:
+            self._descriptor = os.open(self.path, os.O_RDONLY)
+            weakref.finalize(self, os.close, self._descriptor)
+            self._bytes = os.fstat(self._descriptor).st_size
+        except OSError as error:
+            raise DataError(f"{self.path}: can't be opened ({error.strerror})") from error
 
     def _leave_images_only(self, index: Path) -> None:
         """Drop record 0 and the people's records from the list of records, where record 0 says which they are."""
