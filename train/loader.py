@@ -1,37 +1,46 @@
 """Batches of crops for training, in an order that depends on the seed and the epoch alone."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
-from ..errors import DataError, ImageError, UsageError
-from ..opencv import cv2
+from ..errors import UsageError
+from .batches import BatchMaker
+from .config import AugmentConfig
 from .image_sets import Image, ImageSet, Labels
+from .loader_workers import LoaderWorkers
 
-UNREADABLE_SHARE = 0.01  # a set of which more than this can't be read is refused
+_NO_CHANGE = AugmentConfig()
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One rank's share b of a batch.
 
-    images: uint8 (b, size, size, 3) RGB; labels: int32 (b,). The arrays belong to the receiver.
+    images: uint8 (b, size, size, 3) RGB; labels: int32 (b,). Both are overwritten once the next batch is asked for.
+    epoch: which one the batch belongs to, from 0.
     """
 
     images: Image
     labels: Labels
+    epoch: int
 
 
 class Loader:
-    """Shuffled batches of an image set, with crops mirrored left to right at random.
+    """Shuffled batches of an image set, with crops mirrored left to right, and changed otherwise, at random.
 
-    Which crops make up batch i of epoch e, their order and which of them are mirrored follow from (seed, e) alone:
-    ranks share out the same batches, rank r taking the r-th of `ranks` equal runs of each. An image that can't be read
-    is replaced by the next readable one of the set, so that every batch is full.
+    Which crops make up batch i of epoch e, their order and how they are changed follow from (seed, e) alone, with any
+    number of ranks and workers: ranks share out the same batches, rank r taking the r-th of `ranks` equal runs of each.
+    An image that can't be read is replaced by the next readable one of the set, so that every batch is full.
 
+    batches_per_epoch: crops that don't fill a last batch are left out; which they are changes with the epoch.
     unreadable: index of each image that this rank couldn't read, with the reason.
+    waited: seconds that `batches` has spent waiting for workers or, without workers, decoding; never reset.
+
+    A context manager: `close` ends the workers.
     """
 
     def __init__(
@@ -42,74 +51,71 @@ class Loader:
         seed: int,
         rank: int = 0,
         ranks: int = 1,
+        workers: int = 0,
+        augment: AugmentConfig = _NO_CHANGE,
     ) -> None:
         """Serve `rank` of `ranks` with its share of batches of `batch_size` crops in all.
 
-        Raises UsageError where the batch can't be filled from the set or shared out evenly, and DataError where more
-        than 1 % of the set is known to be unreadable.
+        `workers` processes decode ahead, or this one does where there are none. They start here and now: make the
+        loader before Jittor is imported. Raises UsageError where the batch can't be filled from the set or shared out
+        evenly, or needs more memory than there is, and DataError where more than 1 % of the set is known to be
+        unreadable.
         """
-        if batch_size < 1 or batch_size % ranks:
-            raise UsageError(f"a batch of {batch_size} can't be shared out evenly over {ranks} ranks: change its size")
-        if batch_size > len(image_set):
-            raise UsageError(
-                f"{image_set.root}: {len(image_set)} images can't fill a batch of {batch_size}: choose a smaller one"
-            )
-        if seed < 0:
-            raise UsageError(f"the seed {seed} is negative: choose one from 0 up")
-        self.batches_per_epoch = len(image_set) // batch_size
-        self.unreadable = dict(image_set.unreadable)
-        self._set = image_set
-        self._seed = seed
-        self._batch_size = batch_size
-        self._share = batch_size // ranks
-        self._rank = rank
-        self._refuse_damaged_set()
+        if workers < 0:
+            raise UsageError(f"--num_workers {workers}: must be 0 or more")
+        self._maker = BatchMaker(image_set, batch_size=batch_size, seed=seed, rank=rank, ranks=ranks, augment=augment)
+        self.batches_per_epoch = self._maker.batches_per_epoch
+        self.unreadable = self._maker.unreadable
+        self.waited = 0.0
+        self._workers = LoaderWorkers(self._maker, workers) if workers else None
+
+    def __enter__(self) -> "Loader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, whatever they are at; a second call does nothing. There are no batches after it."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def batches(self, first_step: int, last_step: int) -> Iterator[Batch]:
+        """Yield the batches of steps `first_step` .. `last_step` - 1, counted over all epochs.
+
+        Workers go on into the next epoch without a pause. New batches may be asked for at any time, and end those asked
+        for before. Raises DataError as soon as more than 1 % of the set has turned out to be unreadable, and SFaceError
+        as soon as a worker has failed or died.
+        """
+        for step, (images, labels) in self._filled(first_step, last_step):
+            yield Batch(images, labels, step // self.batches_per_epoch)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches `start` .. batches_per_epoch - 1 of epoch `number`; earlier ones are not decoded.
+        """Yield the batches `start` .. batches_per_epoch - 1 of epoch `number`."""
+        first = number * self.batches_per_epoch
+        return self.batches(first + start, first + self.batches_per_epoch)
 
-        Crops that don't fill a last batch are left out; which they are changes with the epoch. Raises DataError as soon
-        as more than 1 % of the set has turned out to be unreadable.
-        """
-        order, mirrored = self._plan(number)
-        for batch in range(start, self.batches_per_epoch):
-            first = batch * self._batch_size + self._rank * self._share
-            share = slice(first, first + self._share)
-            yield self._load(order[share], mirrored[share])
-
-    def _plan(self, number: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Indices in the order of the epoch, and whether each is mirrored; both (N,)."""
-        random = np.random.Generator(np.random.PCG64([self._seed, number]))
-        order = random.permutation(len(self._set))
-        return order, random.random(len(order)) < 0.5
-
-    def _load(self, indices: npt.NDArray[np.int64], mirrored: npt.NDArray[np.bool_]) -> Batch:
-        size = self._set.size
-        images = np.empty((len(indices), size, size, 3), dtype=np.uint8)
-        labels = np.empty(len(indices), dtype=np.int32)
-        for slot, index in enumerate(indices):
-            image, used = self._readable(int(index))
-            # OpenCV's flip: copying image[:, ::-1] takes nearly as long as decoding did.
-            images[slot] = cv2.flip(image, 1) if mirrored[slot] else image
-            labels[slot] = self._set.labels[used]
-        return Batch(images, labels)
-
-    def _readable(self, index: int) -> tuple[Image, int]:
-        """The image at `index`, else the next one that can be read, with the index it has."""
-        while True:
-            if index not in self.unreadable:
-                try:
-                    return self._set.image(index), index
-                except ImageError as error:
-                    self.unreadable[index] = str(error)
-                    self._refuse_damaged_set()
-            index = (index + 1) % len(self._set)
-
-    def _refuse_damaged_set(self) -> None:
-        bad, whole = len(self.unreadable), len(self._set)
-        if bad > UNREADABLE_SHARE * whole:
-            first = "; ".join(list(self.unreadable.values())[:3])
-            raise DataError(
-                f"{self._set.root}: {bad} of {whole} images can't be read, more than "
-                f"{UNREADABLE_SHARE:.0%}; get the set again or mend it. The first: {first}"
-            )
+    def _filled(self, first_step: int, last_step: int) -> Iterator[tuple[int, tuple[Image, Labels]]]:
+        workers = self._workers
+        if workers is None:
+            size = self._maker.image_set.size
+            images = np.empty((self._maker.share, size, size, 3), dtype=np.uint8)
+            labels = np.empty(self._maker.share, dtype=np.int32)
+            for step in range(first_step, last_step):
+                start = time.perf_counter()
+                self._maker.fill(step, images, labels)
+                self.waited += time.perf_counter() - start
+                yield step, (images, labels)
+            return
+        workers.drain()
+        for step in range(first_step, min(first_step + workers.capacity, last_step)):
+            workers.ask(step)
+        for step in range(first_step, last_step):
+            start = time.perf_counter()
+            batch = workers.receive(step)
+            self.waited += time.perf_counter() - start
+            yield step, batch
+            if step + workers.capacity < last_step:
+                workers.ask(step + workers.capacity)

@@ -1,0 +1,111 @@
+"""Any batch of a training: which crops it holds, mirrored or not and how changed, and their decoding."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, ImageError, UsageError
+from ..opencv import cv2
+from .augment import augment
+from .config import AugmentConfig
+from .image_sets import Image, ImageSet, Labels
+
+UNREADABLE_SHARE = 0.01  # a set of which more than this can't be read is refused
+NO_IMAGE = -1
+
+
+class BatchMaker:
+    """Decodes one rank's share of any batch, in the process of the training or in another: it can be pickled.
+
+    batches_per_epoch: batches that can be filled from the set. share: crops that a rank has of each.
+    unreadable: index of each image that was found to be unreadable here, with the reason.
+    current: int64 (1,), the index of the image that is being read.
+    """
+
+    def __init__(
+        self,
+        image_set: ImageSet,
+        *,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        ranks: int,
+        augment: AugmentConfig,
+    ) -> None:
+        """Raises UsageError and DataError, as `Loader` says."""
+        if batch_size < 1 or batch_size % ranks:
+            raise UsageError(f"a batch of {batch_size} can't be shared out evenly over {ranks} ranks: change its size")
+        if batch_size > len(image_set):
+            raise UsageError(
+                f"{image_set.root}: {len(image_set)} images can't fill a batch of {batch_size}: choose a smaller one"
+            )
+        if seed < 0:
+            raise UsageError(f"the seed {seed} is negative: choose one from 0 up")
+        self.image_set = image_set
+        self.batches_per_epoch = len(image_set) // batch_size
+        self.share = batch_size // ranks
+        self.unreadable = dict(image_set.unreadable)
+        self.current = np.full(1, NO_IMAGE, dtype=np.int64)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._rank = rank
+        self._augment = augment if augment != AugmentConfig() else None
+        self._epoch = -1  # of the plan that is kept
+        self._order: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._mirrored: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+        self.refuse_damaged_set()
+
+    def fill(self, step: int, images: Image, labels: Labels) -> None:
+        """Write batch `step`, counted over all epochs, into `images`, uint8 (share, size, size, 3), and `labels`.
+
+        An image that can't be read is replaced by the next readable one of the set. Raises DataError as soon as more
+        than 1 % of the set has turned out to be unreadable.
+        """
+        epoch, batch = divmod(step, self.batches_per_epoch)
+        self._plan(epoch)
+        first = batch * self._batch_size + self._rank * self.share
+        for slot, position in enumerate(range(first, first + self.share)):
+            image, used = self._readable(int(self._order[position]))
+            if self._augment is not None:
+                image = augment(image, self._augment, self._random(epoch, position))
+            # OpenCV's flip: copying image[:, ::-1] takes many times as long.
+            if self._mirrored[position]:
+                cv2.flip(image, 1, dst=images[slot])
+            else:
+                images[slot] = image
+            labels[slot] = self.image_set.labels[used]
+        self.current[0] = NO_IMAGE
+
+    def refuse_damaged_set(self) -> None:
+        """Raise DataError where more than 1 % of the set is known to be unreadable."""
+        bad, whole = len(self.unreadable), len(self.image_set)
+        if bad > UNREADABLE_SHARE * whole:
+            first = "; ".join(list(self.unreadable.values())[:3])
+            raise DataError(
+                f"{self.image_set.root}: {bad} of {whole} images can't be read, more than "
+                f"{UNREADABLE_SHARE:.0%}; get the set again or mend it. The first: {first}"
+            )
+
+    def _plan(self, epoch: int) -> None:
+        """Draw the order of an epoch, indices (N,), and at each place in it whether the image is mirrored."""
+        if epoch != self._epoch:
+            random = np.random.Generator(np.random.PCG64([self._seed, epoch]))
+            self._order = random.permutation(len(self.image_set))
+            self._mirrored = random.random(len(self._order)) < 0.5
+            self._epoch = epoch
+
+    def _random(self, epoch: int, position: int) -> np.random.Generator:
+        """What decides how the image at a place in the order of an epoch is changed, whoever loads it."""
+        # NumPy takes [seed, epoch, 0] for [seed, epoch]: the 1 keeps place 0 apart from the plan.
+        return np.random.Generator(np.random.PCG64([self._seed, epoch, 1, position]))
+
+    def _readable(self, index: int) -> tuple[Image, int]:
+        """The image at `index`, else the next one that can be read, with the index it has."""
+        while True:
+            if index not in self.unreadable:
+                self.current[0] = index
+                try:
+                    return self.image_set.image(index), index
+                except ImageError as error:
+                    self.unreadable[index] = str(error)
+                    self.refuse_damaged_set()
+            index = (index + 1) % len(self.image_set)
