@@ -143,7 +143,7 @@ const double count = moments_p[2 * C];
 
 
 class _BatchNormPReLU(jt.Function):
-    """(x (N, C, S), weight (C,), bias (C,), slope (C,), eps, has_prelu, over_ranks) → (y (N, C, S), mean, variance (C,)).
+    """(x (N, C, S), weight, bias, slope (C,), eps, has_prelu, over_ranks) → (y (N, C, S), mean (C,), variance (C,)).
 
     All float32. The gradients of weight, bias and slope are those of this rank's part of the batch.
     """

@@ -9,6 +9,7 @@ from jittor import nn
 
 from .batchnorm_prelu import batchnorm_prelu
 from .config import NetworkConfig
+from .convolution import convolution
 
 
 class ConvBlock(nn.Module):
@@ -29,7 +30,7 @@ class ConvBlock(nn.Module):
         self.relu = None if linear else nn.PReLU(out_channels, init_=1.0)
 
     def execute(self, x: Any) -> Any:
-        return batchnorm_prelu(self.batchnorm, self.relu, self.conv2d(x))
+        return batchnorm_prelu(self.batchnorm, self.relu, convolution(self.conv2d, x))
 
 
 class Bottleneck(nn.Module):
