@@ -63,16 +63,20 @@ class BatchMaker:
         epoch, batch = divmod(step, self.batches_per_epoch)
         self._plan(epoch)
         first = batch * self._batch_size + self._rank * self.share
-        for slot, position in enumerate(range(first, first + self.share)):
-            image, used = self._readable(int(self._order[position]))
+        share = slice(first, first + self.share)
+        # Lists: an element of an array costs more than copying a picture.
+        planned = zip(self._order[share].tolist(), self._mirrored[share].tolist(), images, strict=True)
+        used = []
+        for position, (index, mirrored, slot) in enumerate(planned, start=first):
+            image, index = self._readable(index)
+            used.append(index)
             if self._augment is not None:
                 image = augment(image, self._augment, self._random(epoch, position))
-            # OpenCV's flip: copying image[:, ::-1] takes many times as long.
-            if self._mirrored[position]:
-                cv2.flip(image, 1, dst=images[slot])
+            if mirrored:
+                cv2.flip(image, 1, dst=slot)  # copying image[:, ::-1] takes nearly as long as decoding did
             else:
-                images[slot] = image
-            labels[slot] = self.image_set.labels[used]
+                slot[:] = image
+        labels[:] = self.image_set.labels[used]
         self.current[0] = NO_IMAGE
 
     def refuse_damaged_set(self) -> None:

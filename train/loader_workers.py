@@ -8,6 +8,7 @@ import atexit
 import json
 import mmap
 import os
+import select
 import signal
 import traceback
 import weakref
@@ -47,6 +48,7 @@ class LoaderWorkers:
         self._pending: list[deque[int]] = [deque() for _ in range(count)]
         self._processes: list[SpawnProcess] = []
         self._connections: list[connection.Connection] = []
+        self._polls: list[select.poll] = []  # of each process: its connection, and the ends of all processes
         # multiprocessing would end forgotten processes with SIGTERM and wait for ever: this hook comes before its own.
         self._finalizer = weakref.finalize(self, _end, os.getpid(), self._processes, self._connections)
         atexit.register(self._finalizer)
@@ -78,10 +80,9 @@ class LoaderWorkers:
         number = step % len(self._processes)
         if not self._pending[number] or self._pending[number].popleft() != step:
             raise RuntimeError(f"batch {step} was not asked for: only one iterator of batches can be in use")
-        sentinels = [process.sentinel for process in self._processes]
-        ready = connection.wait([self._connections[number], *sentinels])
-        for other, sentinel in enumerate(sentinels):
-            if sentinel in ready:
+        ready = dict(self._polls[number].poll())
+        for other, process in enumerate(self._processes):
+            if process.sentinel in ready:
                 raise self._ended(other)
         try:
             report = json.loads(self._connections[number].recv_bytes())
@@ -124,6 +125,12 @@ class LoaderWorkers:
                 finally:
                     theirs.close()
                 self._processes.append(process)
+        for end in self._connections:
+            # Not connection.wait: it takes more time for a batch than all else that is done here.
+            poll = select.poll()
+            for readable in (end, *(process.sentinel for process in self._processes)):
+                poll.register(readable, select.POLLIN)
+            self._polls.append(poll)
 
     def _ended(self, number: int) -> SFaceError:
         """The error of a process that is no more."""
@@ -254,10 +261,12 @@ def _work(
     os.close(memory.number)
     maker.current = slots.current[number : number + 1]
     maker.current[0] = NO_IMAGE
+    poll = select.poll()
+    poll.register(parent, select.POLLIN)
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
             # Its end closes the connection, unless a process that it has forked still holds that.
-            while not parent.poll(_PARENT_CHECK):
+            while not poll.poll(1000 * _PARENT_CHECK):
                 if os.getppid() != parent_id:
                     return
             step = json.loads(parent.recv_bytes())
