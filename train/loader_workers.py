@@ -55,6 +55,7 @@ class LoaderWorkers:
         descriptor = _memory(_Slots.size(count, maker))
         try:
             self._slots = _Slots(descriptor, count, maker)
+            self._slots.current[:] = NO_IMAGE
             self._start(maker, count, descriptor)
         except BaseException:
             self.close()
@@ -91,7 +92,7 @@ class LoaderWorkers:
         self._maker.unreadable.update(report["unreadable"])
         self._maker.refuse_damaged_set()
         if report["error"]:
-            raise SFaceError(f"{self._name(number)} failed {self._at(number)}: {report['error']}")
+            raise SFaceError(f"{self._name(number)} failed {self._at(report['image'])}: {report['error']}")
         slot = self._slots.of(step)
         return self._slots.images[slot], self._slots.labels[slot]
 
@@ -128,7 +129,7 @@ class LoaderWorkers:
         for end in self._connections:
             # Not connection.wait: it takes more time for a batch than all else that is done here.
             poll = select.poll()
-            for readable in (end, *(process.sentinel for process in self._processes)):
+            for readable in (end.fileno(), *(process.sentinel for process in self._processes)):
                 poll.register(readable, select.POLLIN)
             self._polls.append(poll)
 
@@ -136,22 +137,22 @@ class LoaderWorkers:
         """The error of a process that is no more."""
         process = self._processes[number]
         process.join(1)
-        code = process.exitcode
+        code, at = process.exitcode, self._at(int(self._slots.current[number]))
         if code is None:
-            return SFaceError(f"{self._name(number)} ended {self._at(number)}, nobody knows why")
+            return SFaceError(f"{self._name(number)} ended {at}, nobody knows why")
         if code >= 0:
-            return SFaceError(f"{self._name(number)} ended with exit code {code} {self._at(number)}; see above for why")
+            return SFaceError(f"{self._name(number)} ended with exit code {code} {at}; see above for why")
         with suppress(ValueError):
             ending = signal.Signals(-code).name
             hint = "; the system does so when memory runs short: try fewer --num_workers" if code == -9 else ""
-            return SFaceError(f"{self._name(number)} was ended by {ending} {self._at(number)}{hint}")
-        return SFaceError(f"{self._name(number)} was ended by signal {-code} {self._at(number)}")
+            return SFaceError(f"{self._name(number)} was ended by {ending} {at}{hint}")
+        return SFaceError(f"{self._name(number)} was ended by signal {-code} {at}")
 
     def _name(self, number: int) -> str:
         return f"loader process {number + 1} of {len(self._pending)}"
 
-    def _at(self, number: int) -> str:
-        index, root = self._slots.current[number], self._maker.image_set.root
+    def _at(self, index: int) -> str:
+        root = self._maker.image_set.root
         return f"while it waited for work on {root}" if index == NO_IMAGE else f"at image {index} of {root}"
 
 
@@ -260,7 +261,6 @@ def _work(
     slots = _Slots(memory.number, count, maker)
     os.close(memory.number)
     maker.current = slots.current[number : number + 1]
-    maker.current[0] = NO_IMAGE
     poll = select.poll()
     poll.register(parent, select.POLLIN)
     with suppress(EOFError, OSError):  # the parent is gone
@@ -274,12 +274,14 @@ def _work(
 
 
 def _fill(maker: BatchMaker, slots: _Slots, step: int) -> dict[str, Any]:
-    """Fill a slot; what went wrong comes back as the last line of the traceback."""
+    """Fill a slot; what went wrong comes back as one line, with the image that the process was at."""
     known, error = len(maker.unreadable), ""
     try:
         maker.fill(step, slots.images[slots.of(step)], slots.labels[slots.of(step)])
     except SFaceError as refused:
         error = str(refused)
     except Exception as fault:
-        error = traceback.format_exception_only(fault)[-1].strip()
-    return {"error": error, "unreadable": list(islice(maker.unreadable.items(), known, None))}
+        error = " ".join(traceback.format_exception_only(fault)[-1].split())
+    # Said here and now: by the time the parent reads it, the process is at another batch.
+    image = int(maker.current[0])
+    return {"error": error, "image": image, "unreadable": list(islice(maker.unreadable.items(), known, None))}
