@@ -1,90 +1,23 @@
-"""Heads: from embeddings and labels to the loss.
+"""Heads by name: from embeddings and labels to the loss.
 
-SFace (Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition", IEEE TIP 2021,
-arXiv:2205.12010). With θ the angles between the unit feature x and the unit class weights W, and y the label:
-
-    L       = - [r_intra(θ_y)] cos θ_y + Σ_{j≠y} [r_inter(θ_j)] cos θ_j        [·] = no gradient through it
-    r_intra = s / (1 + exp(-k (θ_y - a)))        r_inter = s / (1 + exp( k (θ_j - b)))
-
-The pull of a sample to its class fades once its angle is below a, the push from another class fades once its angle is
-above b. The loss is negative when training goes well.
+A head is a module whose parameter `weight`, float32 (classes, D), is drawn from the seed alone, and whose
+`execute(embedding, labels)` takes raw embeddings float32 (B, D) and labels int32 (B,) and gives a HeadOutput.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
-import jittor as jt
-import numpy as np
 from jittor import nn
 
-from ..models.networks import draw_weight
 from .config import HeadConfig
+from .head_output import HeadOutput
+from .sface_head import SFaceHead
+from .softmax_heads import MarginHead, SoftmaxHead
+
+__all__ = ["HeadOutput", "SFaceHead", "build_head"]
 
 
-@dataclass(frozen=True, slots=True)
-class HeadOutput:
-    """Scalars of a batch, as Vars that nobody has waited for. All but `loss` carry no gradient.
-
-    loss         intra + inter
-    intra        mean of - r_intra cos θ_y
-    inter        mean of Σ_{j≠y} r_inter cos θ_j
-    cos_genuine  mean cos θ_y
-    cos_impostor mean cos θ_j, j ≠ y (0 where there is one class)
-    top1         share of samples whose own class is the nearest
-    """
-
-    loss: Any
-    intra: Any
-    inter: Any
-    cos_genuine: Any
-    cos_impostor: Any
-    top1: Any
-
-
-def unit(x: Any) -> Any:
-    """Rows of `x`, float32 (N, D), divided by their lengths."""
-    return x / jt.sqrt((x * x).sum(dim=1, keepdims=True)).maximum(1e-12)
-
-
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)). Bounded to where it is above 1e-26: Jittor's kernels make NaN of a division by infinity."""
-    return 1.0 / (1.0 + jt.exp(-x.clamp(-60.0, 60.0)))
-
-
-class SFaceHead(nn.Module):
-    """The SFace loss over `classes` classes; `weight` is float32 (classes, D), its rows of any length."""
-
-    def __init__(self, classes: int, embedding_size: int, config: HeadConfig, seed: int) -> None:
-        self.classes = classes
-        self.config = config
-        generator = np.random.default_rng([seed, 1])
-        self.weight = jt.array(draw_weight(generator, (classes, embedding_size)))
-
-    def execute(self, embedding: Any, labels: Any) -> HeadOutput:
-        """embedding float32 (B, D), raw; labels int32 (B,)."""
-        s, k, a, b = self.config.s, self.config.k, self.config.a, self.config.b
-        cos = nn.matmul_transpose(unit(embedding), unit(self.weight))  # (B, C)
-        rows = jt.arange(cos.shape[0])
-        fixed = cos.detach()
-        # Rounding gives |cos| > 1, and acos NaN: only the copy that goes there is clamped, since a clamp on the cosine
-        # that carries the gradient would kill it at the ends.
-        theta = jt.acos(fixed.clamp(-1.0, 1.0))
-        r_inter = s * sigmoid(k * (b - theta))  # (B, C)
-        r_intra = s * sigmoid(k * (theta[rows, labels] - a))  # (B,)
-        # One factor for each cosine, no one-hot matrix: what stands at the label is replaced.
-        factor = r_inter
-        factor[rows, labels] = -r_intra
-        factor = factor.stop_grad()
-        loss = (factor * cos).sum() / cos.shape[0]
-
-        cos_y = fixed[rows, labels]  # (B,)
-        intra = -(r_intra * cos_y).mean()
-        others = max(1, self.classes - 1)
-        return HeadOutput(
-            loss=loss,
-            intra=intra.stop_grad(),
-            inter=(loss - intra).stop_grad(),
-            cos_genuine=cos_y.mean().stop_grad(),
-            cos_impostor=((fixed.sum() - cos_y.sum()) / (cos.shape[0] * others)).stop_grad(),
-            top1=(fixed.argmax(dim=1)[0] == labels).float32().mean().stop_grad(),
-        )
+def build_head(config: HeadConfig, classes: int, embedding_size: int, seed: int) -> nn.Module:
+    """The head of `config` over `classes` classes."""
+    if config.name == "SFace":
+        return SFaceHead(classes, embedding_size, config, seed)
+    if config.name == "Softmax":
+        return SoftmaxHead(classes, embedding_size, seed)
+    return MarginHead(classes, embedding_size, config, seed)

@@ -46,8 +46,9 @@ def test_nonsense_is_refused(fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["s", "k", "a", "b"])
 def test_a_loss_with_what_is_no_number(name: str) -> None:
+    fields: dict[str, Any] = {name: math.nan}
     with pytest.raises(UsageError, match=f"--param_{name}"):
-        HeadConfig(**{name: math.nan})
+        HeadConfig(**fields)
 
 
 @pytest.mark.parametrize(

@@ -1,146 +1,24 @@
-"""The SFace loss and its gradients against a reference in NumPy, float64."""
+"""Heads by name."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import jittor as jt
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from sface.train.config import HeadConfig
-from sface.train.heads import SFaceHead
-
-Array = npt.NDArray[Any]
-
-
-@dataclass
-class Reference:
-    loss: float
-    intra: float
-    inter: float
-    cos_genuine: float
-    cos_impostor: float
-    top1: float
-    embedding_gradient: Array
-    weight_gradient: Array
+from sface.models.networks import draw_weight, parameters
+from sface.train.config import HEADS, HeadConfig
+from sface.train.heads import build_head
+from sface.train.sface_head import SFaceHead
+from sface.train.softmax_heads import MarginHead, SoftmaxHead
 
 
-def reference(x: Array, w: Array, labels: Array, c: HeadConfig) -> Reference:
-    """The formula with dense masks, and its gradient by the chain rule, all in float64."""
-    x, w = x.astype(np.float64), w.astype(np.float64)
-    x_length, w_length = np.linalg.norm(x, axis=1, keepdims=True), np.linalg.norm(w, axis=1, keepdims=True)
-    x_unit, w_unit = x / x_length, w / w_length
-    cos = x_unit @ w_unit.T
-    theta = np.arccos(np.clip(cos, -1, 1))
-    own = np.zeros(cos.shape)
-    own[np.arange(len(labels)), labels] = 1
-    with np.errstate(over="ignore"):
-        r_intra = c.s / (1 + np.exp(-c.k * (theta - c.a)))
-        r_inter = c.s / (1 + np.exp(c.k * (theta - c.b)))
-    batch = len(labels)
-    intra = -(own * r_intra * cos).sum() / batch
-    inter = ((1 - own) * r_inter * cos).sum() / batch
-    d_cos = ((1 - own) * r_inter - own * r_intra) / batch
-    d_x_unit, d_w_unit = d_cos @ w_unit, d_cos.T @ x_unit
-    d_x = (d_x_unit - (d_x_unit * x_unit).sum(1, keepdims=True) * x_unit) / x_length
-    d_w = (d_w_unit - (d_w_unit * w_unit).sum(1, keepdims=True) * w_unit) / w_length
-    others = max(1, cos.size - batch)
-    top1 = float((cos.argmax(1) == labels).mean())
-    return Reference(
-        intra + inter, intra, inter, (own * cos).sum() / batch, ((1 - own) * cos).sum() / others, top1, d_x, d_w
-    )
+@pytest.mark.parametrize(
+    ("name", "kind"), [("SFace", SFaceHead), ("ArcFace", MarginHead), ("CosFace", MarginHead), ("Softmax", SoftmaxHead)]
+)
+def test_each_name_is_its_own_head(name: str, kind: type) -> None:
+    assert type(build_head(HeadConfig(name), 5, 4, seed=0)) is kind
 
 
-def check(x: Array, w: Array, labels: list[int], config: HeadConfig | None = None) -> None:
-    config = config or HeadConfig()
-    targets = np.array(labels, dtype=np.int32)
-    expected = reference(x, w, targets, config)
-    head = SFaceHead(w.shape[0], w.shape[1], config, seed=0)
-    head.weight.assign(jt.array(w))
-    embedding = jt.array(x)
-    output = head(embedding, jt.array(targets))
-    d_x, d_w = jt.grad(output.loss, [embedding, head.weight])
-
-    close(d_x.numpy(), expected.embedding_gradient)
-    close(d_w.numpy(), expected.weight_gradient)
-    scale = abs(expected.intra) + abs(expected.inter)
-    for name in ("loss", "intra", "inter"):
-        assert abs(getattr(output, name).item() - getattr(expected, name)) <= 1e-4 * scale, name
-    for name in ("cos_genuine", "cos_impostor", "top1"):
-        assert getattr(output, name).item() == pytest.approx(getattr(expected, name), abs=1e-5), name
-
-
-def close(actual: Array, expected: Array) -> None:
-    """max |Δ| / max |ref| ≤ 1e-4; where the reference is nothing but rounding, so must the result be."""
-    assert np.isfinite(actual).all()
-    assert np.abs(actual - expected).max() <= 1e-4 * max(np.abs(expected).max(), 1e-3)
-
-
-def draw(seed: int, batch: int, classes: int, size: int) -> tuple[Array, Array]:
-    generator = np.random.default_rng(seed)
-    x = generator.standard_normal((batch, size), dtype=np.float32) * 30
-    return x, generator.standard_normal((classes, size), dtype=np.float32)
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("batch", "classes", "size"), [(8, 20, 16), (1, 3, 4), (16, 293, 512)])
-def test_random_input(seed: int, batch: int, classes: int, size: int) -> None:
-    x, w = draw(seed, batch, classes, size)
-    labels = np.random.default_rng(seed).integers(0, classes, batch).tolist()
-    # In few dimensions angles reach every part of both sigmoids, in 512 they lie near π/2, beyond b: both are real.
-    check(x, w, labels)
-
-
-def test_angles_across_both_sigmoids() -> None:
-    """Features at angles 0.1 … 3 from their class weight, where the factors go from 0 to s."""
-    _, w = draw(0, 1, 6, 8)
-    angles = np.linspace(0.1, 3.0, 30)
-    axis = w[0] / np.linalg.norm(w[0])
-    side = w[1] - (w[1] @ axis) * axis
-    side /= np.linalg.norm(side)
-    x = (np.cos(angles)[:, None] * axis + np.sin(angles)[:, None] * side).astype(np.float32)
-    check(x, w, [0] * 30)
-
-
-def test_feature_on_its_class_weight() -> None:
-    x, w = draw(1, 4, 5, 8)
-    x[:] = w[:4] * 7
-    check(x, w, [0, 1, 2, 3])
-
-
-def test_feature_opposite_to_its_class_weight() -> None:
-    x, w = draw(2, 4, 5, 8)
-    x[:] = -w[:4] * 7
-    check(x, w, [0, 1, 2, 3])
-
-
-def test_the_gradient_survives_at_a_cosine_of_one() -> None:
-    """A clamp on the cosine that carries the gradient would stop the push from another class on the same ray."""
-    w = np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32)
-    x = np.array([[0, 3, 0.3]], dtype=np.float32)
-    check(x, w, [0])
-    head = SFaceHead(2, 3, HeadConfig(), seed=0)
-    head.weight.assign(jt.array(w))
-    embedding = jt.array(x)
-    gradient = jt.grad(head(embedding, jt.array(np.array([0], dtype=np.int32))).loss, embedding).numpy()
-    assert np.abs(gradient).max() > 1
-
-
-def test_one_class() -> None:
-    x, w = draw(3, 4, 1, 8)
-    check(x, w, [0, 0, 0, 0])
-
-
-def test_first_and_last_label() -> None:
-    x, w = draw(4, 4, 7, 8)
-    check(x, w, [0, 6, 6, 0])
-
-
-@pytest.mark.parametrize("changed", [{"s": 32.0}, {"k": 40.0}, {"a": 1.3}, {"b": 1.6}])
-def test_each_parameter_counts(changed: dict[str, float]) -> None:
-    x, w = draw(5, 8, 20, 16)
-    labels = list(range(8))
-    check(x, w, labels, HeadConfig(**changed))
-    targets = np.array(labels, dtype=np.int32)
-    assert reference(x, w, targets, HeadConfig(**changed)).loss != reference(x, w, targets, HeadConfig()).loss
+@pytest.mark.parametrize("name", HEADS)
+def test_the_weight_is_a_function_of_the_seed(name: str) -> None:
+    trained = parameters(build_head(HeadConfig(name), 7, 4, seed=3))
+    assert list(trained) == ["weight"]
+    assert np.array_equal(trained["weight"].numpy(), draw_weight(np.random.default_rng([3, 1]), (7, 4)))
