@@ -1,7 +1,7 @@
-"""Training sets as people have them: a folder with `imgs.txt` and `property`, or InsightFace's `train.rec`.
+"""Training sets as people have them: a list `imgs.txt`, InsightFace's `train.rec`, or a folder per person.
 
-`property` holds one line `classes,height,width`. Each line of `imgs.txt` is the path of a crop, white space, and its
-label. Both kinds of set give the same `ImageSet`.
+`property` holds one line `classes,height,width`; a folder per person can do without. Each line of `imgs.txt` is the
+path of a crop, white space, and its label. All kinds of set give the same `ImageSet`.
 """
 
 import os
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, ImageError
-from ..opencv import cv2
+from .encoded import PICTURE_SUFFIXES, decode
 from .records import RecordFile
 
 Image = npt.NDArray[np.uint8]
@@ -21,23 +21,25 @@ LIST = "imgs.txt"
 RECORDS = "train.rec"
 INDEX = "train.idx"
 PROPERTY = "property"
+FOLDERS = "folders"
 
 
 class ImageSet:
-    """Labelled face crops of one size.
+    """Labelled face crops of one size. It can be pickled, and is then read by another process.
 
-    root: the set's folder; name: the folder's name; kind: "imgs.txt" or "train.rec".
+    root: the set's folder; name: the folder's name; kind: "imgs.txt", "train.rec" or "folders".
     num_classes: number of people. size: height and width of every crop in pixels.
     labels: int32 (N,), 0 .. num_classes - 1; -1 for those in `unreadable`.
     unreadable: what was found damaged when the set was opened, index to message; the pictures are not opened for that.
     """
 
     kind: str
+    _size_is_said_by = f"{PROPERTY} says"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, num_classes: int, size: int) -> None:
         self.root = root
         self.name = root.resolve().name
-        self.num_classes, self.size = _read_property(root / PROPERTY)
+        self.num_classes, self.size = num_classes, size
         self.labels: Labels = np.empty(0, dtype=np.int32)
         self.unreadable: dict[int, str] = {}
 
@@ -46,15 +48,20 @@ class ImageSet:
 
     def image(self, index: int) -> Image:
         """Crop `index`, uint8 (size, size, 3) RGB, the caller's own. Raises ImageError that names file or record."""
-        where, data = self._encoded(index)
-        image = _decode(where, data)
+        where = self.where(index)
+        image = decode(where, self.encoded(index))
         if image.shape[:2] != (self.size, self.size):
             height, width = image.shape[:2]
-            raise ImageError(f"{where}: {height}x{width} pixels, but {PROPERTY} says {self.size}x{self.size}")
+            said = f"{self._size_is_said_by} {self.size}x{self.size}"
+            raise ImageError(f"{where}: {height}x{width} pixels, but {said}")
         return image
 
-    def _encoded(self, index: int) -> tuple[str, bytes]:
-        """Name for messages and bytes of the image file."""
+    def where(self, index: int) -> str:
+        """File or record of crop `index`, for messages."""
+        raise NotImplementedError
+
+    def encoded(self, index: int) -> bytes:
+        """Bytes of the image file of crop `index`. Raises ImageError that names file or record."""
         raise NotImplementedError
 
     def _checked_label(self, label: float, where: str) -> int:
@@ -72,7 +79,7 @@ class _ListedImages(ImageSet):
     kind = LIST
 
     def __init__(self, root: Path) -> None:
-        super().__init__(root)
+        super().__init__(root, *_read_property(root / PROPERTY))
         self._folder = os.path.abspath(root)  # noqa: PTH100 (Path can't take ".." out of a path without the disk)
         self._paths: list[str] = []
         labels = []
@@ -95,12 +102,11 @@ class _ListedImages(ImageSet):
             raise DataError(f"{where}: {path} is outside {self.root}; list only files inside the folder")
         return full
 
-    def _encoded(self, index: int) -> tuple[str, bytes]:
-        path = self._paths[index]
-        try:
-            return path, Path(path).read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-            raise ImageError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from error
+    def where(self, index: int) -> str:
+        return self._paths[index]
+
+    def encoded(self, index: int) -> bytes:
+        return _read_picture(self._paths[index])
 
 
 class _RecordedImages(ImageSet):
@@ -112,7 +118,7 @@ class _RecordedImages(ImageSet):
     kind = RECORDS
 
     def __init__(self, root: Path) -> None:
-        super().__init__(root)
+        super().__init__(root, *_read_property(root / PROPERTY))
         self._records = RecordFile(root / RECORDS, root / INDEX)
         self.labels = np.full(len(self._records), -1, dtype=np.int32)
         for index in range(len(self._records)):
@@ -123,12 +129,59 @@ class _RecordedImages(ImageSet):
             else:
                 self.labels[index] = self._checked_label(label, self._records.where(index))
 
-    def _encoded(self, index: int) -> tuple[str, bytes]:
-        return self._records.where(index), self._records.read(index)[1]
+    def where(self, index: int) -> str:
+        return self._records.where(index)
+
+    def encoded(self, index: int) -> bytes:
+        return self._records.read(index)[1]
+
+
+class _PeoplesFolders(ImageSet):
+    """A set with a folder per person; the people are numbered in the order of their folders' names.
+
+    A folder without a picture is no person. Hidden files and folders, files that are no pictures by their names, and
+    files beside the people's folders are left out.
+    """
+
+    kind = FOLDERS
+
+    def __init__(self, root: Path) -> None:
+        people = _people_in(root)
+        self._folder = os.path.abspath(root)  # noqa: PTH100 (as above)
+        self._people = list(people)
+        self._names = [name for names in people.values() for name in names]
+        super().__init__(root, len(people), 0)
+        self.labels = np.repeat(np.arange(len(people), dtype=np.int32), [len(names) for names in people.values()])
+        where, self.size = self._first_size()
+        if not (root / PROPERTY).is_file():
+            self._size_is_said_by = "the set's first has"
+        elif (said := _read_property(root / PROPERTY)) != (self.num_classes, self.size):
+            raise DataError(
+                f"{root / PROPERTY}: says {said[0]} classes of {said[1]}x{said[1]} pixels, but {self.num_classes} "
+                f"folders hold pictures, and {where} has {self.size}x{self.size}; correct {PROPERTY} or take it away"
+            )
+
+    def where(self, index: int) -> str:
+        return os.path.join(self._folder, self._people[self.labels[index]], self._names[index])  # noqa: PTH118 (speed)
+
+    def encoded(self, index: int) -> bytes:
+        return _read_picture(self.where(index))
+
+    def _first_size(self) -> tuple[str, int]:
+        """The first crop that can be read, and its edge in pixels."""
+        for where in map(self.where, range(len(self))):
+            try:
+                height, width = decode(where, _read_picture(where)).shape[:2]
+            except ImageError:
+                continue
+            if height != width:
+                raise DataError(f"{where}: {height}x{width} pixels; crops are square: cut the faces out first")
+            return where, height
+        raise DataError(f"{self.root}: none of its {len(self)} pictures can be read; get the set again")
 
 
 def open_image_set(root: Path) -> ImageSet:
-    """Open the training set in the folder `root`, which holds `property` and either `imgs.txt` or `train.rec`.
+    """Open the training set in the folder `root`: `imgs.txt` or `train.rec` beside `property`, or a folder per person.
 
     Pictures are opened later, one by one. Raises DataError where the folder, its list, its index or a label is wrong.
     """
@@ -137,11 +190,52 @@ def open_image_set(root: Path) -> ImageSet:
     kinds = [name for name in (LIST, RECORDS) if (root / name).is_file()]
     if len(kinds) == 2:
         raise DataError(f"{root}: holds both {LIST} and {RECORDS}; move one of them elsewhere")
-    if not kinds:
-        inner = next((child for child in sorted(root.iterdir()) if (child / PROPERTY).is_file()), None)
-        hint = f"did you mean {inner}?" if inner else "name the folder that holds the set itself"
-        raise DataError(f"{root}: holds neither {LIST} nor {RECORDS}; {hint}")
-    return _ListedImages(root) if kinds == [LIST] else _RecordedImages(root)
+    if kinds:
+        return _ListedImages(root) if kinds == [LIST] else _RecordedImages(root)
+    return _PeoplesFolders(root)
+
+
+def _people_in(root: Path) -> dict[str, list[str]]:
+    """Names of the pictures in each person's folder, folders and pictures sorted by name."""
+    people = {}
+    entries = _visible(root)
+    for folder in entries:
+        if not folder.is_dir():
+            continue
+        inside = _visible(folder)
+        names = {entry.name for entry in inside}
+        if names & {PROPERTY, LIST, RECORDS}:
+            raise DataError(f"{root}: holds a set in a folder of its own; did you mean {folder.path}?")
+        inner = next((entry for entry in inside if entry.is_dir()), None)
+        if inner is not None:
+            raise DataError(
+                f"{inner.path}: a folder in a person's folder; a set has one folder per person with all pictures "
+                f"in it, so mend that, or did you mean {folder.path}?"
+            )
+        if pictures := [entry.name for entry in inside if entry.name.lower().endswith(PICTURE_SUFFIXES)]:
+            people[folder.name] = pictures
+    if not people:
+        lost = any(entry.name.lower().endswith(PICTURE_SUFFIXES) for entry in entries)
+        hint = "put each person's pictures into a folder" if lost else "name the folder that holds the set itself"
+        raise DataError(f"{root}: holds neither {LIST} nor {RECORDS} nor a folder per person; {hint}")
+    return people
+
+
+def _visible(folder: os.PathLike[str]) -> list[os.DirEntry[str]]:
+    """What is in a folder and not hidden, sorted by name."""
+    try:
+        # Not Path.iterdir: this knows folders from files without asking the disk about each of millions.
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{os.fspath(folder)}: can't be read ({error.strerror})") from error
+
+
+def _read_picture(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise ImageError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _read_property(path: Path) -> tuple[int, int]:
@@ -173,23 +267,3 @@ def _split_line(line: str, where: str) -> tuple[str, int]:
         return path, int(label)
     except ValueError:
         raise DataError(f"{where}: {line.strip()[:80]!r} is not a path, white space and a whole number") from None
-
-
-def _decode(where: str, data: bytes) -> Image:
-    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off."""
-    if not data:
-        raise ImageError(f"{where}: empty")
-    if data.startswith(b"\xff\xd8") and not _has_end(data):
-        raise ImageError(f"{where}: a JPEG that was cut off; get it again")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ImageError(f"{where}: not an image, or a damaged one")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _has_end(jpeg: bytes) -> bool:
-    """Whether the end marker follows the last scan: OpenCV before 4.11 paints what is missing grey and says nothing."""
-    return jpeg.endswith(b"\xff\xd9") or jpeg.find(b"\xff\xd9", max(0, jpeg.rfind(b"\xff\xda"))) >= 0

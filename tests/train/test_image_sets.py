@@ -1,4 +1,4 @@
-"""Training sets in both layouts, sound and unsound."""
+"""Training sets with imgs.txt and train.rec, sound and unsound."""
 
 import io
 import struct
@@ -237,7 +237,7 @@ def test_unusable_property(tmp_path: Path, text: str) -> None:
 def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         open_image_set(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"holds neither imgs\.txt nor train\.rec; name the folder"):
+    with pytest.raises(DataError, match=r"holds neither imgs\.txt nor train\.rec nor a folder per person; name"):
         open_image_set(tmp_path)
     (tmp_path / "imgs.txt").write_text("a.jpg 0")
     with pytest.raises(DataError, match="property: missing; write the line"):
