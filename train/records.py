@@ -24,12 +24,12 @@ import numpy.typing as npt
 
 from ..errors import DataError, ImageError
 
-_MAGIC = 0xCED7230A
-_MAGIC_BYTES = struct.pack("<I", _MAGIC)
-_PART = struct.Struct("<II")  # magic, kind and length
-_HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
+MAGIC = 0xCED7230A
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+PART = struct.Struct("<II")  # magic, kind and length
+HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
 _LABEL = struct.Struct("<f")
-_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)  # kinds of part
+WHOLE, FIRST, MIDDLE, LAST = range(4)  # kinds of part
 
 
 class RecordFile:
@@ -64,8 +64,8 @@ class RecordFile:
     def label(self, position: int) -> float:
         """Label of a record; reads its first bytes only. Raises ImageError where the record is damaged."""
         kind, start, length = self._part(position, int(self._offsets[position]))
-        if kind == _WHOLE:
-            beginning = self._read(position, start, min(length, _HEADER.size + _LABEL.size))
+        if kind == WHOLE:
+            beginning = self._read(position, start, min(length, HEADER.size + _LABEL.size))
         else:
             beginning = self._content(position)
             length = len(beginning)
@@ -110,39 +110,39 @@ class RecordFile:
 
     def _content(self, position: int) -> bytes:
         kind, start, length = self._part(position, int(self._offsets[position]))
-        if kind not in (_WHOLE, _FIRST):
+        if kind not in (WHOLE, FIRST):
             raise self._damaged(position, "it starts in the middle of a record")
         parts = [self._read(position, start, length)]
-        while kind not in (_WHOLE, _LAST):
+        while kind not in (WHOLE, LAST):
             kind, start, length = self._part(position, start + length)
-            if kind not in (_MIDDLE, _LAST):
+            if kind not in (MIDDLE, LAST):
                 raise self._damaged(position, "its last part is missing")
             parts.append(self._read(position, start, length))
-        return _MAGIC_BYTES.join(parts)
+        return MAGIC_BYTES.join(parts)
 
     def _part(self, position: int, offset: int) -> tuple[int, int, int]:
         """Kind, start and length of the content of the part at `offset`."""
-        if not 0 <= offset <= self._bytes - _PART.size:
+        if not 0 <= offset <= self._bytes - PART.size:
             raise self._damaged(position, "the index gives no place in the file" if offset < 0 else "the file ends")
-        magic, kind_and_length = _PART.unpack(self._read(position, offset, _PART.size))
-        if magic != _MAGIC:
+        magic, kind_and_length = PART.unpack(self._read(position, offset, PART.size))
+        if magic != MAGIC:
             raise self._damaged(position, f"no record starts at byte {offset}")
         kind, length = kind_and_length >> 29, kind_and_length & ((1 << 29) - 1)
-        start = offset + _PART.size
+        start = offset + PART.size
         if start + length > self._bytes:
             raise self._damaged(position, "it goes beyond the end of the file")
         return kind, start, length
 
     def _parse(self, position: int, beginning: bytes, length: int) -> tuple[float, int]:
         """Label, and at which byte of the content the image starts."""
-        if length < _HEADER.size:
+        if length < HEADER.size:
             raise self._damaged(position, "it is too short for its header")
-        flag, label, _, _ = _HEADER.unpack_from(beginning)
-        image = _HEADER.size + _LABEL.size * flag
+        flag, label, _, _ = HEADER.unpack_from(beginning)
+        image = HEADER.size + _LABEL.size * flag
         if image > length:
             raise self._damaged(position, "it is too short for its labels")
         if flag:
-            (label,) = _LABEL.unpack_from(beginning, _HEADER.size)
+            (label,) = _LABEL.unpack_from(beginning, HEADER.size)
         return label, image
 
     def _read(self, position: int, start: int, length: int) -> bytes:

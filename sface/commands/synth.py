@@ -4,18 +4,16 @@ import argparse
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, SFaceError, UsageError
+from ..interrupt import sigterm_as_interrupt
 from ..output import Output
 
 if TYPE_CHECKING:
@@ -83,7 +81,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
     if args.dir.exists():
         args.dir.rmdir()  # it is empty; the whole set takes its place at once
-    with _sigterm_as_interrupt():
+    with sigterm_as_interrupt():
         files.write_folder(args.dir, fill)
     pictures = args.people * args.photos
     crops = pictures - len(missed)
@@ -103,23 +101,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
         },
     )
     return 0
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, like Ctrl-C, end the drawing processes and remove the half-filled folder."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _name(person: int, photo: int) -> str:
