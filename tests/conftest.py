@@ -1,5 +1,6 @@
 """What every test may use: real faces where they are, drawn faces, a network trained on them, its exported file."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,18 @@ runtime.prepare()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PEOPLE, PHOTOS = 6, 8
+
+# Marks of tests that run only where `-m` names them: they need what is not everywhere, or too much time.
+ON_DEMAND = ("network", "gpu", "hours")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests that have such a mark, unless the expression given with `-m` names it."""
+    asked_for = re.findall(r"\w+", config.getoption("markexpr"))
+    for item in items:
+        for mark in ON_DEMAND:
+            if item.get_closest_marker(mark) and mark not in asked_for:
+                item.add_marker(pytest.mark.skip(reason=f"runs with -m {mark}"))
 
 
 @pytest.fixture(scope="session")
