@@ -16,12 +16,26 @@ import jittor as jt
 from jittor import nn
 
 from .config import HeadConfig
-from .head_output import HeadOutput, draw_head_weight, unit
+from .head_output import HeadOutput, draw_head_weight
+from .sface_operator import COS_OTHERS, COS_Y, INTER, INTRA, NEAREST, rows_and_gradients
 
 
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)). Bounded to where it is above 1e-26: Jittor's kernels make NaN of a division by infinity."""
-    return 1.0 / (1.0 + jt.exp(-x.clamp(-60.0, 60.0)))
+class _Loss(jt.Function):
+    """(embedding, weight, labels, config) → the loss (1,) and `rows` (6, B) of sface_operator.py."""
+
+    def execute(self, embedding: Any, weight: Any, labels: Any, config: HeadConfig) -> Any:
+        rows, *self.gradients = rows_and_gradients(embedding, weight, labels, config)
+        return loss_of(rows), rows
+
+    def grad(self, d_loss: Any, _rows: Any) -> Any:
+        d_embedding, d_weight = self.gradients
+        scale = d_loss / d_embedding.shape[0]
+        return d_embedding * scale, d_weight * scale, None, None
+
+
+def loss_of(rows: Any) -> Any:
+    """The mean over the batch."""
+    return (rows[INTRA] + rows[INTER]).mean()
 
 
 class SFaceHead(nn.Module):
@@ -33,30 +47,27 @@ class SFaceHead(nn.Module):
         self.weight = jt.array(draw_head_weight(seed, classes, embedding_size))
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
-        """embedding float32 (B, D), raw; labels int32 (B,)."""
-        s, k, a, b = self.config.s, self.config.k, self.config.a, self.config.b
-        cos = nn.matmul_transpose(unit(embedding), unit(self.weight))  # (B, C)
-        rows = jt.arange(cos.shape[0])
-        fixed = cos.detach()
-        # Rounding gives |cos| > 1, and acos NaN: only the copy that goes there is clamped, since a clamp on the cosine
-        # that carries the gradient would kill it at the ends.
-        theta = jt.acos(fixed.clamp(-1.0, 1.0))
-        r_inter = s * sigmoid(k * (b - theta))  # (B, C)
-        r_intra = s * sigmoid(k * (theta[rows, labels] - a))  # (B,)
-        # One factor for each cosine, no one-hot matrix: what stands at the label is replaced.
-        factor = r_inter
-        factor[rows, labels] = -r_intra
-        factor = factor.stop_grad()
-        loss = (factor * cos).sum() / cos.shape[0]
+        """embedding float32 (B, D), raw; labels int32 (B,). In evaluation the loss carries no gradient either."""
+        if self.is_training():
+            loss, rows = _Loss.apply(embedding, self.weight, labels, self.config)
+            rows = rows.detach()
+        else:
+            (rows,) = rows_and_gradients(embedding, self.weight, labels, self.config, with_gradients=False)
+            loss = loss_of(rows)
+        return figures(loss, rows, (rows[NEAREST] == labels).float32(), self.classes)
 
-        cos_y = fixed[rows, labels]  # (B,)
-        intra = -(r_intra * cos_y).mean()
-        others = max(1, self.classes - 1)
-        return HeadOutput(
-            loss=loss,
-            intra=intra.stop_grad(),
-            inter=(loss - intra).stop_grad(),
-            cos_genuine=cos_y.mean().stop_grad(),
-            cos_impostor=((fixed.sum() - cos_y.sum()) / (cos.shape[0] * others)).stop_grad(),
-            top1=(fixed.argmax(dim=1)[0] == labels).float32().mean().stop_grad(),
-        )
+
+def figures(loss: Any, rows: Any, right: Any, classes: int) -> HeadOutput:
+    """What a head gives.
+
+    rows: float32 (6, B), as of all classes. right: float32 (B,), 1 where the own class of a sample is the nearest.
+    """
+    intra, cos_y = rows[INTRA].mean(), rows[COS_Y].mean()
+    return HeadOutput(
+        loss=loss,
+        intra=intra.stop_grad(),
+        inter=(rows[INTER].mean()).stop_grad(),
+        cos_genuine=cos_y.stop_grad(),
+        cos_impostor=(rows[COS_OTHERS].mean() / max(1, classes - 1)).stop_grad(),
+        top1=right.mean().stop_grad(),
+    )
