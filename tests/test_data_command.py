@@ -106,7 +106,6 @@ def test_a_check_for_a_person(people: Path, tmp_path: Path, capsys: pytest.Captu
 def test_a_check_for_a_program(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(people / "Cid" / "121.png", people / "Cid" / "122.png")
     (people / "Ann" / "007.png").write_text("text")
-    repeated = [[f"{people}/Ann/050.png", f"{people}/Bob/119.png"], [f"{people}/Cid/121.png", f"{people}/Cid/122.png"]]
     expected = {
         "path": str(people),
         "layout": "folders",
@@ -117,8 +116,8 @@ def test_a_check_for_a_program(people: Path, tmp_path: Path, capsys: pytest.Capt
         "unreadable": [
             {"image": f"{people}/Ann/007.png", "why": f"{people}/Ann/007.png: not an image, or a damaged one"}
         ],
-        "duplicates": repeated,
-        "duplicates_across_people": repeated[:1],
+        "equal_of_one_person": [[f"{people}/Cid/121.png", f"{people}/Cid/122.png"]],
+        "equal_of_different_people": [[f"{people}/Ann/050.png", f"{people}/Bob/119.png"]],
         "refused": False,
         "plot": None,
     }

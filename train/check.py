@@ -21,14 +21,14 @@ class SetCheck:
 
     class_sizes   int64 (num_classes,): images of each person, those that can't be read included
     unreadable    index of each image that can't be read, or has another size, and why
-    duplicates    images with the same pixels: lists of two indices or more, in rising order
-    across        of these lists those with images of different people
+    within        images of one person with the same pixels: lists of two indices or more, in rising order
+    across        the same where not all are of one person
     refused       whether so much is unreadable that training refuses the set
     """
 
     class_sizes: NDArray[np.int64]
     unreadable: dict[int, str]
-    duplicates: list[list[int]]
+    within: list[list[int]]
     across: list[list[int]]
     refused: bool
 
@@ -52,10 +52,12 @@ def check_set(images: ImageSet, seen: Callable[[], object]) -> SetCheck:
             digests[index] = np.void(result)
     readable = np.ones(len(images), dtype=bool)
     readable[list(unreadable)] = False
-    duplicates = _equal(digests, np.flatnonzero(readable))
-    across = [group for group in duplicates if len(set(images.labels[group])) > 1]
+    within: list[list[int]] = []
+    across: list[list[int]] = []
+    for group in _equal(digests, np.flatnonzero(readable)):
+        (within if np.ptp(images.labels[group]) == 0 else across).append(group)
     sizes = np.bincount(images.labels[images.labels >= 0], minlength=images.num_classes)
-    return SetCheck(sizes, unreadable, duplicates, across, len(unreadable) > UNREADABLE_SHARE * len(images))
+    return SetCheck(sizes, unreadable, within, across, len(unreadable) > UNREADABLE_SHARE * len(images))
 
 
 def _equal(digests: NDArray[np.void], indices: NDArray[np.int64]) -> list[list[int]]:

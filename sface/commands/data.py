@@ -117,8 +117,8 @@ def _check(args: argparse.Namespace, output: Output) -> int:
                 "people_without": int(np.count_nonzero(sizes == 0)),
             },
             "unreadable": [{"image": images.where(index), "why": why} for index, why in found.unreadable.items()],
-            "duplicates": [[images.where(index) for index in group] for group in found.duplicates],
-            "duplicates_across_people": [[images.where(index) for index in group] for group in found.across],
+            "equal_of_one_person": [[images.where(index) for index in group] for group in found.within],
+            "equal_of_different_people": [[images.where(index) for index in group] for group in found.across],
             "refused": found.refused,
             "plot": str(args.plot) if args.plot is not None else None,
         },
@@ -131,7 +131,7 @@ def _report(images: "ImageSet", found: "SetCheck") -> str:
 
     sizes = found.class_sizes
     without = int(np.count_nonzero(sizes == 0))
-    copies = sum(len(group) - 1 for group in found.duplicates)
+    copies = sum(len(group) - 1 for group in found.within + found.across)
     lines = [
         f"{images.root}: {len(images):,} images of {images.num_classes:,} people, "
         f"{images.size}x{images.size} pixels ({images.kind})",
@@ -141,8 +141,7 @@ def _report(images: "ImageSet", found: "SetCheck") -> str:
         *(["more than 1 % is unreadable: training refuses this set"] if found.refused else []),
         f"images that repeat another: {copies:,}",
     ]
-    same_person = [group for group in found.duplicates if group not in found.across]
-    for what, groups in (("of the same person", same_person), ("of different people", found.across)):
+    for what, groups in (("of one person", found.within), ("of different people", found.across)):
         if groups:
             lines.append(_listed(f"equal images {what}", [" = ".join(map(images.where, group)) for group in groups]))
     return "\n".join(lines)

@@ -30,7 +30,7 @@ def test_a_sound_set(tmp_path: Path) -> None:
         listed(tmp_path, [(number, 3 if number < 30 else number % 2) for number in range(50)]), lambda: seen.append(1)
     )
     assert found.class_sizes.tolist() == [10, 10, 0, 30]
-    assert (found.unreadable, found.duplicates, found.across, found.refused) == ({}, [], [], False)
+    assert (found.unreadable, found.within, found.across, found.refused) == ({}, [], [], False)
     assert len(seen) == 50
 
 
@@ -39,7 +39,7 @@ def test_equal_pictures(tmp_path: Path) -> None:
     Image.open(tmp_path / "1.png").save(tmp_path / "3.bmp")  # the same pixels in another file format
     (tmp_path / "3.bmp").rename(tmp_path / "3.png")
     found = check_set(images, lambda: None)
-    assert found.duplicates == [[1, 3, 8], [2, 5, 6]]
+    assert found.within == [[1, 3, 8]]
     assert found.across == [[2, 5, 6]]
 
 
@@ -54,7 +54,7 @@ def test_pictures_that_cannot_be_read(tmp_path: Path, bad: list[int], refused: b
     assert list(found.unreadable) == bad
     assert all(f"/{number}.png: " in why for number, why in found.unreadable.items())
     assert found.refused is refused
-    assert found.duplicates == []  # unreadable ones don't equal each other
+    assert found.within == found.across == []  # unreadable ones don't equal each other
     assert found.class_sizes.tolist() == [50, 50, 50, 50]
 
 
@@ -63,6 +63,6 @@ def test_a_real_set(shared: Path) -> None:
     found = check_set(images, lambda: None)
     assert (found.class_sizes.sum(), found.class_sizes.min(), found.class_sizes.max()) == (6197, 2, 54)
     assert (found.unreadable, found.refused) == ({}, False)
-    assert (len(found.duplicates), len(found.across)) == (11, 10)
-    for first, second in found.duplicates:
+    assert (len(found.within), len(found.across)) == (1, 10)
+    for first, second in found.within + found.across:
         assert np.array_equal(images.image(first), images.image(second))
