@@ -31,6 +31,7 @@ class SoftmaxHead(nn.Module):
     """Plain softmax over `classes` classes; `weight` is float32 (classes, D)."""
 
     def __init__(self, classes: int, embedding_size: int, seed: int) -> None:
+        self.classes = classes
         self.weight = jt.array(draw_head_weight(seed, classes, embedding_size))
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
@@ -44,6 +45,7 @@ class MarginHead(nn.Module):
     """ArcFace or CosFace over `classes` classes; `weight` is float32 (classes, D), its rows of any length."""
 
     def __init__(self, classes: int, embedding_size: int, config: HeadConfig, seed: int) -> None:
+        self.classes = classes
         self.config = config
         self.weight = jt.array(draw_head_weight(seed, classes, embedding_size))
 
