@@ -4,30 +4,32 @@
         checkpoint.json      what it is: network, training, data, step, versions, sha256 of each file
         model.safetensors    the backbone: parameters and running statistics, float32
         ...                  the rest of the training's state (train/state.py)
+    OUT/best.json            which step did best on the verification sets, where there are some
 
-The network is rebuilt from checkpoint.json; no flag is needed.
+The network is rebuilt from checkpoint.json; no flag is needed. A checkpoint can be opened and checked without Jittor.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jittor as jt
 import numpy as np
-from jittor import nn
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ..errors import CheckpointError, UsageError
 from ..files import sha256
 from .config import NetworkConfig
-from .networks import build_network, state
+
+if TYPE_CHECKING:
+    from jittor import nn
 
 FORMAT = 1
 DESCRIPTION = "checkpoint.json"
 MODEL = "model.safetensors"
+BEST = "best.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,23 @@ def step_folders(outdir: Path) -> list[Path]:
     return sorted(path.parent for path in outdir.glob(f"step-*/{DESCRIPTION}"))
 
 
+def step_folder(outdir: Path, step: int) -> Path:
+    """Where the checkpoint of a run's step lies."""
+    return outdir / f"step-{step:08d}"
+
+
+def best_folder(outdir: Path) -> Path | None:
+    """The checkpoint that did best on the run's verification sets; None where none was verified or it is gone."""
+    try:
+        folder = step_folder(outdir, int(json.loads((outdir / BEST).read_text(encoding="utf-8"))["step"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return folder if (folder / DESCRIPTION).is_file() else None
+
+
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Read what a checkpoint says about itself. `path` is its folder, or a run's folder, whose last one is taken.
+    """Read what a checkpoint says about itself. `path` is its folder, or a run's folder: then the best is taken where
+    the run was verified, else the last.
 
     Raises CheckpointError where there is none, or where it can't be understood.
     """
@@ -56,7 +73,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         folders = step_folders(path)
         if not folders:
             raise CheckpointError(f"{path}: neither a checkpoint nor a run with one; it has no {DESCRIPTION}")
-        folder = folders[-1]
+        folder = best_folder(path) or folders[-1]
     file = folder / DESCRIPTION
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
@@ -73,11 +90,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(folder, network, description)
 
 
-def load_checkpoint(path: Path) -> tuple[nn.Module, Checkpoint]:
-    """Rebuild the backbone of a checkpoint (or of a run's last one), in evaluation mode.
+def load_checkpoint(path: Path) -> "tuple[nn.Module, Checkpoint]":
+    """Rebuild the backbone of a checkpoint, or of a run's (as `open_checkpoint`), in evaluation mode.
 
     Raises CheckpointError where something is missing, damaged or of another network.
     """
+    from .networks import build_network, state
+
     checkpoint = open_checkpoint(path)
     module = build_network(checkpoint.network)
     fill(state(module), read_tensors(checkpoint, MODEL), checkpoint.folder / MODEL)
@@ -113,6 +132,8 @@ def fill(variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray], file: P
     wrong += [name for name in set(variables) & set(arrays) if tuple(variables[name].shape) != arrays[name].shape]
     if wrong:
         raise CheckpointError(f"{file}: holds another network: {len(wrong)} names or shapes differ, first {wrong[0]}")
+    import jittor as jt
+
     for name, var in variables.items():
         if not np.isfinite(arrays[name]).all():
             raise CheckpointError(f"{file}: {name} holds values that are not finite; take an earlier checkpoint")

@@ -3,15 +3,21 @@
 Every field is an option of `sface train`; docs/train.md says which.
 """
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..files import write_text
 from ..models.config import NetworkConfig
 
 HEADS = ("SFace", "ArcFace", "CosFace", "Softmax")
+MARGINS = {"ArcFace": 0.5, "CosFace": 0.35}  # those of their papers
 SCHEDULES = ("stages", "cosine", "polynomial")
+TARGETS = ("lfw", "calfw", "cplfw", "cfp_fp", "agedb_30")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +168,58 @@ class TrainConfig:
             "stages": tuple(fields["stages"]),
         }
         return cls(**{**fields, **nested})
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run draws on: images, first weights, devices and processes.
+
+    data_root        folder of the training set
+    eval_root        folder of the verification sets, NAME.bin (None: the training set's)
+    target           names of these sets; each must be there (None: those of TARGETS that are)
+    resume_backbone  first weights of the network: a checkpoint, or a file of the published code
+    resume_head      first weights of the head: likewise
+    workers_id       "cpu", or the GPUs of a host, one for each of its training processes: "0,1"
+    num_workers      processes that decode images for each training process; 0: it does so itself
+    """
+
+    data_root: str
+    eval_root: str | None = None
+    target: tuple[str, ...] | None = None
+    resume_backbone: str | None = None
+    resume_head: str | None = None
+    workers_id: str = "cpu"
+    num_workers: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, for JSON; `from_dict` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Resources":
+        """What `to_dict` gave, after its way through JSON."""
+        return cls(**{**fields, "target": fields["target"] and tuple(fields["target"])})
+
+
+def write_run(path: Path, config: TrainConfig, resources: Resources) -> None:
+    """Write a run's settings as JSON; `read_run` reads them. Raises StorageError."""
+    fields = {"training": config.to_dict(), "resources": resources.to_dict()}
+    write_text(path, json.dumps(fields, indent=1) + "\n")
+
+
+def read_run(path: Path) -> tuple[TrainConfig, Resources]:
+    """What `write_run` wrote. Raises UsageError where there is no such file, or it can't be understood."""
+    try:
+        return run_of(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read ({error.strerror}); name the config.json of a run") from error
+    except (ValueError, UsageError) as error:
+        raise UsageError(f"{path}: not the settings of a run, or damaged ones ({error})") from None
+
+
+def run_of(fields: Mapping[str, Any]) -> tuple[TrainConfig, Resources]:
+    """A run's settings from the fields that its config.json and its checkpoints hold. Raises UsageError."""
+    try:
+        return TrainConfig.from_dict(fields["training"]), Resources.from_dict(fields["resources"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"settings are missing or of the wrong kind: {error!r}") from None

@@ -92,11 +92,6 @@ class Loader:
         for step, (images, labels) in self._filled(first_step, last_step):
             yield Batch(images, labels, step // self.batches_per_epoch)
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches `start` .. batches_per_epoch - 1 of epoch `number`."""
-        first = number * self.batches_per_epoch
-        return self.batches(first + start, first + self.batches_per_epoch)
-
     def _filled(self, first_step: int, last_step: int) -> Iterator[tuple[int, tuple[Image, Labels]]]:
         workers = self._workers
         if workers is None:

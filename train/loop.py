@@ -1,39 +1,34 @@
 """The training loop, as a story: data, network, head, optimiser; then batch after batch; then a checkpoint.
 
-Nothing in a step waits for the device, nor for another process beyond what the gradients need: what is to be shown is
-read every LOG_EVERY steps.
+Nothing in a step waits for the device: what is to be shown is read every LOG_EVERY steps.
 """
 
-import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import jittor as jt
 import numpy as np
-from jittor import nn
 
-from ..errors import CheckpointError, DataError, DivergedError, UsageError
-from ..models.checkpoint import Checkpoint, open_checkpoint, step_folders
-from ..models.networks import build_network, parameters
+from ..errors import CheckpointError, DataError, UsageError
+from ..evaluate.bin_sets import BinSet
+from ..models.checkpoint import Checkpoint, step_folder
 from ..output import Output
-from ..runtime import rank, threads
-from .config import TrainConfig
-from .heads import SFaceHead
-from .image_sets import open_image_set
+from ..runtime import rank
+from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
+from .config import Resources, TrainConfig, write_run
+from .image_sets import ImageSet, open_image_set
 from .loader import Batch, Loader
-from .progress import Clock, Measurement, Progress
-from .ranks import mean_over_ranks, world_size
+from .progress import Measurement, read_verifications
+from .ranks import AnyRank, choose_device, import_jittor, rank_line, sum_over_ranks, world_size
 from .schedule import learning_rate
-from .state import TrainState, restore, save_checkpoint
+from .signals import stop_on_signal
+from .verification import open_sets, verify_network
+from .watch import LOG_EVERY, Watch
 
-LOG_EVERY = 20
-# What is read from a step, of HeadOutput for Measurement.
-SHOWN = ("loss", "intra", "inter", "cos_genuine", "cos_impostor", "top1")
+CONFIG = "config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ class TrainResult:
     step        steps done in all
     finished    False where a signal ended the run early
     last        the last measurement; None where no step was done
-    unreadable  images that could not be read and were replaced by others
+    unreadable  images that this process could not read and replaced by others
     """
 
     checkpoint: Path
@@ -55,183 +50,179 @@ class TrainResult:
 
 
 def train(
-    config: TrainConfig, data_root: Path, outdir: Path, *, checkpoint: Checkpoint | None = None, output: Output
+    config: TrainConfig, resources: Resources, outdir: Path, *, checkpoint: Checkpoint | None = None, output: Output
 ) -> TrainResult:
-    """Train on the set in `data_root` and leave checkpoints in `outdir`, which `find_run` has looked at.
+    """Train, and leave checkpoints in `outdir`, which `find_run` has looked at.
 
     From a `checkpoint` of the run in `outdir` it goes on, on the CPU with one process to the same bits that it would
     have reached without a stop. SIGTERM or SIGINT saves and ends the run.
-    Raises DataError where the set can't be used, CheckpointError where the checkpoint doesn't fit, DivergedError where
-    the loss is no longer a number, StorageError where the disk refuses.
+    Raises UsageError where the GPUs that `resources` names can't be had or a batch can't be shared out, DataError where
+    a set can't be used, CheckpointError where weights don't fit, DivergedError where the loss is no longer a number,
+    StorageError where the disk refuses.
     """
-    image_set = open_image_set(data_root)
+    choose_device(resources.workers_id)
+    own_output, output = output, output if rank() == 0 else Output(quiet=True)
+    image_set = open_image_set(Path(resources.data_root))
     if image_set.size != config.network.input_size:
         raise DataError(
-            f"{data_root}: crops of {image_set.size} pixels for a network of {config.network.input_size}; "
+            f"{resources.data_root}: crops of {image_set.size} pixels for a network of {config.network.input_size}; "
             f"--input_size must be the set's"
         )
-    loader = Loader(image_set, batch_size=config.batch_size, seed=config.seed, rank=rank(), ranks=world_size())
-    per_epoch = loader.batches_per_epoch
-    last_step = min(config.epochs * per_epoch, config.max_steps or config.epochs * per_epoch)
-    state = _build(config, image_set.num_classes)
-    step = restore(checkpoint, state) if checkpoint else 0
+    sets = open_sets(Path(resources.eval_root or resources.data_root), resources.target, image_set.size, output)
     data = {"name": image_set.name, "people": image_set.num_classes, "images": len(image_set)}
-    output = output if rank() == 0 else Output(quiet=True)
     if checkpoint:
-        _check_the_same(checkpoint, data, data_root, output)
-        if step >= last_step:
+        _check_the_same(checkpoint, data, resources.data_root)
+    with _start_loader(config, resources, image_set) as loader:
+        import_jittor(resources.workers_id)  # not earlier: the loader's processes must be there before
+        run = _Run(config, resources, outdir, data, sets, loader.batches_per_epoch)
+        step = run.begin(checkpoint, output)
+        last_step = min(config.epochs * loader.batches_per_epoch, config.max_steps or sys.maxsize)
+        if checkpoint and step >= last_step:
             return TrainResult(checkpoint.folder, step, finished=True, last=None, unreadable=0)
-
-    def save(step: int) -> Path:
-        folder = outdir / f"step-{step:08d}"
-        return save_checkpoint(outdir, state, config, step, per_epoch, data) if rank() == 0 else folder
-
-    outdir.mkdir(parents=True, exist_ok=True)
-    progress = Progress(outdir, step, last_step, output) if rank() == 0 else None
-    window: list[Any] = []
-    last, clock, unreadable = None, Clock(), 0
-    with _stop_on_signal() as stopped:
-        for batch, epoch in _batches(loader, step, last_step):
-            rate = learning_rate(config.lr, config.stages, epoch)
-            window.append(_step(state, batch, rate))
-            step += 1
-            if progress:
-                progress.step()
-            to_log = step % LOG_EVERY == 0 or step == last_step
-            stop = _any_rank(stopped) if to_log or world_size() == 1 else False
-            to_save = step % config.save_every == 0 or step == last_step or stop
-            if to_log or to_save:
-                means = mean_over_ranks(np.mean([values.numpy() for values in window], axis=0).tolist())
-                if not np.isfinite(means).all():
-                    raise DivergedError(
-                        f"{outdir}: the loss is not a number at step {step}; go on from the last checkpoint, or start "
-                        "again, with a lower --lr"
-                    )
-                speed = len(window) * config.batch_size / clock.lap()
-                shown = dict(zip(SHOWN, means, strict=True))
-                last = Measurement(step=step, epoch=epoch, lr=rate, images_per_second=speed, **shown)
-                window.clear()
-                if progress:
-                    progress.measured(last)
-                    if len(loader.unreadable) > unreadable:
-                        progress.say(_damage(loader))
-                        unreadable = len(loader.unreadable)
-            if to_save:
-                save(step)
-            if stop:
-                break
-    if progress:
-        progress.close()
-    return TrainResult(outdir / f"step-{step:08d}", step, step == last_step, last, len(loader.unreadable))
+        run.prepare_folder(step)
+        own_output.note(rank_line(config.batch_size, resources.num_workers))
+        watch = Watch(outdir, step, last_step, config, loader, output)
+        with stop_on_signal() as stopped:
+            step, last = _steps(run, loader, watch, step, last_step, stopped)
+        watch.close()
+        return TrainResult(step_folder(outdir, step), step, step == last_step, last, len(loader.unreadable))
 
 
-def _step(state: TrainState, batch: Batch, rate: float) -> Any:
-    """One step of gradient descent; returns SHOWN as one Var, which nobody has waited for."""
-    images = jt.array(batch.images).permute(0, 3, 1, 2).float32()  # (b, 3, S, S), RGB, 0..255
-    result = state.head(state.backbone(images), jt.array(batch.labels))
-    state.optimizer.lr = rate
-    state.optimizer.step(result.loss)
-    shown = jt.concat([getattr(result, name) for name in SHOWN]).stop_grad()
-    jt.sync_all()  # starts the work; on a GPU it does not wait for it
-    return shown
+def _steps(
+    run: "_Run", loader: Loader, watch: Watch, step: int, last_step: int, stopped: threading.Event
+) -> tuple[int, Measurement | None]:
+    """Steps `step` .. `last_step` - 1, or as far as a signal lets them; the steps done and the last measurement."""
+    config, last, any_rank = run.config, None, AnyRank()
+    run.verify_if_left_out(step, watch, stopped)
+    for batch in loader.batches(step, last_step):
+        rate = learning_rate(config, step, loader.batches_per_epoch)
+        watch.stepped(run.train_step(batch, step, rate))
+        step += 1
+        stop = any_rank.asks(stopped.is_set())
+        ends = stop or step == last_step
+        to_save = ends or step % config.save_every == 0
+        to_verify = bool(run.sets) and step % config.eval_every == 0
+        if to_save or to_verify or step % LOG_EVERY == 0:
+            last = watch.read(step, batch.epoch, rate)
+        if to_save:
+            run.save(step)
+        if to_verify and not stop:
+            run.verify(step, watch, stopped)
+        if stop:
+            break
+    any_rank.close()
+    return step, last
 
 
-def _build(config: TrainConfig, classes: int) -> TrainState:
-    backbone = build_network(config.network, config.seed)
-    backbone.train()
-    head = SFaceHead(classes, config.network.embedding_size, config.head, config.seed)
-    optimizer = nn.SGD(
-        parameter_groups([backbone, head], config.weight_decay), config.lr, config.momentum, config.weight_decay
+class _Run:
+    """What a run is made of, and what is done with it beside its steps. Every process has one."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        resources: Resources,
+        outdir: Path,
+        data: dict[str, Any],
+        sets: Sequence[BinSet],
+        steps_per_epoch: int,
+    ) -> None:
+        from .step import build_state
+
+        self.config, self.sets = config, sets
+        self._resources, self._outdir, self._data, self._steps_per_epoch = resources, outdir, data, steps_per_epoch
+        self._state = build_state(config, data["people"])
+        self._saved: int | None = None  # the step of the last checkpoint
+
+    def begin(self, checkpoint: Checkpoint | None, output: Output) -> int:
+        """Put back a checkpoint, or the first weights that were asked for; returns the steps done."""
+        import jittor as jt
+
+        from .state import restore
+        from .step import load_first_weights
+
+        if checkpoint is None:
+            load_first_weights(self._state, self._resources)
+        else:
+            restore(checkpoint, self._state)
+        # What is left to be computed would become part of the first step's operators, which then round otherwise.
+        jt.sync_all(True)
+        if checkpoint is None:
+            return 0
+        step = self._saved = int(checkpoint.description["step"])
+        if sum_over_ranks(np.array([float(step)])) != step * world_size():
+            raise CheckpointError(
+                f"{self._outdir}: processes see different checkpoints in it; all need the same folder"
+            )
+        return step
+
+    def prepare_folder(self, step: int) -> None:
+        """Leave nothing in the run's folder that is in the way, and say in it what the run is."""
+        if rank() == 0:
+            tidy(self._outdir, step)
+            write_run(self._outdir / CONFIG, self.config, self._resources)
+
+    def train_step(self, batch: Batch, step: int, rate: float) -> Any:
+        from .step import train_step
+
+        return train_step(self._state, batch, self.config, step, rate)
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint unless there is one of this step, and remove those that are not kept."""
+        from .state import save_checkpoint
+
+        if step != self._saved:
+            save_checkpoint(
+                self._outdir, self._state, self.config, self._resources, step, self._steps_per_epoch, self._data
+            )
+            self._saved = step
+        if rank() == 0:
+            prune(self._outdir, self.config.keep)
+
+    def verify(self, step: int, watch: Watch, stopped: threading.Event) -> None:
+        """Figures on the verification sets; the best network so far is saved. Left out where a signal comes."""
+        results = verify_network(self._state.backbone, self.sets, stopped)
+        if results is None:
+            return
+        best = _process_0_says(rank() == 0 and mean_accuracy(results) > best_accuracy(self._outdir))
+        if best:
+            self.save(step)
+            if rank() == 0:
+                mark_best(self._outdir, step, results)
+                prune(self._outdir, self.config.keep)
+        watch.verified(step, results, best)
+
+    def verify_if_left_out(self, step: int, watch: Watch, stopped: threading.Event) -> None:
+        """Make up for a verification that a run did not come to before it was stopped."""
+        if self.sets and step > 0 and step % self.config.eval_every == 0:
+            done = rank() == 0 and any(record["step"] == step for record in read_verifications(self._outdir))
+            if not _process_0_says(done):
+                self.verify(step, watch, stopped)
+
+
+def _start_loader(config: TrainConfig, resources: Resources, image_set: ImageSet) -> Loader:
+    share = config.batch_size // world_size()
+    if share % config.accumulate:
+        raise UsageError(f"--accumulate {config.accumulate}: can't cut a process's {share} images of a batch evenly")
+    return Loader(
+        image_set,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        rank=rank(),
+        ranks=world_size(),
+        workers=resources.num_workers,
+        augment=config.augment,
     )
-    return TrainState(backbone, head, optimizer)
 
 
-def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
-    """Everything that is trained, each Var in exactly one group: BatchNorm without weight decay, the rest with it."""
-    plain: list[Any] = []
-    decayed: list[Any] = []
-    for module in modules:
-        trained = parameters(module)
-        of_batchnorm = {
-            id(var)
-            for layer in module.modules()
-            if isinstance(layer, nn.BatchNorm)
-            for var in (layer.weight, layer.bias)
-        }
-        for var in trained.values():
-            (plain if id(var) in of_batchnorm else decayed).append(var)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-
-
-def _batches(loader: Loader, step: int, last_step: int) -> Iterator[tuple[Batch, int]]:
-    """The batches of steps `step` .. `last_step` - 1, each with its epoch."""
-    while step < last_step:
-        epoch, start = divmod(step, loader.batches_per_epoch)
-        for batch in loader.epoch(epoch, start):
-            yield batch, epoch
-            step += 1
-            if step == last_step:
-                return
-
-
-def find_run(outdir: Path, resume: bool) -> Checkpoint | None:
-    """The checkpoint to go on from, where `resume`.
-
-    Raises UsageError where `outdir` holds one already (without `resume`) or none (with it). A run that ended before its
-    first checkpoint left nothing to go on from, and is begun anew.
-    """
-    if resume:
-        if not step_folders(outdir):
-            raise UsageError(f"{outdir}: holds no checkpoint to resume; start without --resume")
-        return open_checkpoint(outdir)
-    if step_folders(outdir):
-        raise UsageError(f"{outdir}: already holds a run; go on with --resume, or choose another --outdir")
-    return None
-
-
-def _check_the_same(checkpoint: Checkpoint, data: dict[str, Any], data_root: Path, output: Output) -> None:
+def _check_the_same(checkpoint: Checkpoint, data: dict[str, Any], data_root: str) -> None:
     """Whether a run goes on with what it began with. The folder may have another name by now."""
     before = checkpoint.description["data"]
     if (before.get("people"), before.get("images")) != (data["people"], data["images"]):
         raise CheckpointError(
             f"{checkpoint.folder}: trained on {before}, but {data_root} is {data}; give the same set with --data_root"
         )
-    if checkpoint.description.get("threads") != threads():
-        output.note(
-            f"{checkpoint.folder}: trained with {checkpoint.description.get('threads')} threads, now there are "
-            f"{threads()}: the weights will differ in their last bits (OMP_NUM_THREADS)"
-        )
 
 
-def _damage(loader: Loader) -> str:
-    first = next(iter(loader.unreadable.values()))
-    return f"{len(loader.unreadable)} images could not be read and were replaced by others; the first: {first}"
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """An event that SIGTERM or SIGINT sets, so that the step in progress ends and its state is saved."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    # Without it a signal in the middle of Jittor's compile lock raises an error there.
-    for number in handlers:
-        signal.siginterrupt(number, False)
-    try:
-        yield stopped
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def _any_rank(stopped: threading.Event) -> bool:
-    """Whether any process was told to stop: all must end at the same step."""
-    if world_size() == 1:
-        return stopped.is_set()
-    return mean_over_ranks([float(stopped.is_set())])[0] > 0
+def _process_0_says(yes: bool) -> bool:
+    """What process 0 found out, in all processes; the others say False."""
+    return bool(sum_over_ranks(np.array([float(yes)]))[0])

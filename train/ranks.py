@@ -2,12 +2,18 @@
 
 import ctypes
 import os
+import platform
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
-from .. import runtime
+import numpy as np
+import numpy.typing as npt
+
+from .. import dependencies, runtime
 from ..errors import SFaceError, UsageError
 from ..output import Output
 
@@ -17,15 +23,15 @@ def world_size() -> int:
     return int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))
 
 
-def choose_device(workers_id: str) -> bool:
+def choose_device(workers_id: str) -> None:
     """Prepare this process for `--workers_id`: "cpu", or the GPUs of a host, one for each of its processes ("0,1").
 
-    Returns whether to use CUDA. To be called before Jittor is imported: it shows each process its own GPU alone.
+    To be called before Jittor is imported: it shows each process its own GPU alone.
     Raises UsageError where the GPUs can't be had; a GPU that was asked for is never quietly replaced by the CPU.
     """
     if workers_id == "cpu":
         runtime.without_cuda()
-        return False
+        return
     try:
         devices = [int(part) for part in workers_id.split(",")]
     except ValueError:
@@ -42,7 +48,17 @@ def choose_device(workers_id: str) -> bool:
     local_rank = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(found)))).split(",")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible[devices[local_rank]]
-    return True
+
+
+def import_jittor(workers_id: str) -> None:
+    """Import Jittor, to use the device that `choose_device` has prepared.
+
+    Raises UsageError where Jittor can't use the GPU, DependencyError where it is not installed.
+    """
+    jt = dependencies.require("jittor", "train")
+    if workers_id != "cpu" and not jt.has_cuda:
+        raise UsageError(f"--workers_id {workers_id}: Jittor can't use CUDA here: {runtime.why_no_cuda()}")
+    jt.flags.use_cuda = int(workers_id != "cpu")
 
 
 def _count_gpus() -> int:
@@ -57,6 +73,17 @@ def _count_gpus() -> int:
     return count.value
 
 
+def rank_line(batch_size: int, loader_processes: int) -> str:
+    """What this process is, for people: host, device, threads, share of each batch. Jittor must be imported."""
+    import jittor as jt
+
+    device = f"GPU {os.environ['CUDA_VISIBLE_DEVICES']}" if jt.flags.use_cuda else "CPU"
+    return (
+        f"rank {runtime.rank()} of {world_size()}: {platform.node()}, {device}, {runtime.threads()} threads, "
+        f"{batch_size // world_size()} of {batch_size} images a step, {loader_processes} loader processes"
+    )
+
+
 @contextmanager
 def failing_together(output: Output) -> Iterator[None]:
     """Let what ends this process end the other ranks too; they would wait for it for ever.
@@ -66,33 +93,74 @@ def failing_together(output: Output) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        mpi = sys.modules.get("jittor") and sys.modules["jittor"].compile_extern.mpi
-        if world_size() == 1 or not mpi:
+        if world_size() == 1:
             raise
-        if isinstance(error, SFaceError):
-            output.error(type(error)(f"rank {runtime.rank()}: {error}"))
+        named = type(error)(f"rank {runtime.rank()}: {error}") if isinstance(error, SFaceError) else error
+        jittor = sys.modules.get("jittor")
+        if jittor is None or not jittor.compile_extern.mpi:
+            raise named from None  # mpirun ends the others
+        if isinstance(named, SFaceError):
+            output.error(named)
         else:
+            sys.stderr.write(f"rank {runtime.rank()} failed:\n")
             traceback.print_exc()
         sys.stdout.flush()
-        _abort(error.exit_code if isinstance(error, SFaceError) else SFaceError.exit_code)
+        sys.stderr.flush()
+        _mpi().COMM_WORLD.Abort(named.exit_code if isinstance(named, SFaceError) else SFaceError.exit_code)
 
 
-def _abort(code: int) -> None:
+@cache
+def communicator() -> Any:
+    """All processes as MPI's communicator, apart from the one in which Jittor's operators meet.
+
+    Made by all of them together, when Jittor is imported. It moves what is in the host's memory, and doesn't wait for
+    the device.
+    """
+    return _mpi().COMM_WORLD.Dup()
+
+
+def sum_over_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The sum over all processes of each value; every process must have as many."""
+    if world_size() == 1:
+        return values
+    total = np.empty_like(values)
+    communicator().Allreduce(values, total)
+    return total
+
+
+class AnyRank:
+    """Whether any process wants something: all learn it at the same step, the one after it was wanted.
+
+    Nobody waits for a device, nor for a process that has not begun the step before.
+    """
+
+    def __init__(self) -> None:
+        self._wanted, self._answer = np.zeros(1), np.zeros(1)
+        self._request: Any = None
+
+    def asks(self, wanted: bool) -> bool:
+        """To be called by every process at every step."""
+        if world_size() == 1:
+            return wanted
+        if self._request is None:
+            self._request = communicator().Iallreduce(self._wanted, self._answer)
+        self._request.Wait()
+        answer = bool(self._answer[0])
+        self._wanted[0] = wanted
+        self._request = communicator().Iallreduce(self._wanted, self._answer)
+        return answer
+
+    def close(self) -> None:
+        """Receive the last answer, which nobody asks for."""
+        if self._request is not None:
+            self._request.Wait()
+
+
+def _mpi() -> Any:
     import mpi4py
 
     mpi4py.rc.initialize = False  # Jittor has initialised MPI
     mpi4py.rc.finalize = False
     from mpi4py import MPI
 
-    MPI.COMM_WORLD.Abort(code)
-
-
-def mean_over_ranks(values: Sequence[float]) -> list[float]:
-    """The mean over all processes of each value."""
-    if world_size() == 1:
-        return list(values)
-    import jittor as jt
-    import numpy as np
-
-    mean = jt.array(np.asarray(values, dtype=np.float32)).mpi_all_reduce("mean")
-    return [float(value) for value in mean.numpy()]
+    return MPI

@@ -2,38 +2,69 @@
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import dependencies, runtime
+from .. import runtime
 from ..errors import CheckpointError, UsageError
 from ..output import Output
+
+if TYPE_CHECKING:
+    from ..models.checkpoint import Checkpoint
+    from ..train.config import Resources, TrainConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags have the names of the published code; those left out have the defaults of train/config.py."""
     from ..models.config import NETWORKS
+    from ..train.config import DATA_MODES, HEADS, SCHEDULES, TARGETS
 
-    add = parser.add_argument
-    add("--data_root", type=Path, required=True, help="folder of the set itself: imgs.txt or train.rec, and property")
-    add("--outdir", type=Path, required=True, help="folder for checkpoints and log")
-    add("--workers_id", default="cpu", help="cpu, or GPUs: 0, or 0,1 with mpirun -np 2 (default: cpu)")
-    add("--resume", action="store_true", help="go on from the last checkpoint in --outdir, with its settings")
-    add("--net", metavar="NAME", help=f"{', '.join(NETWORKS)} (default: MobileFaceNet)")
-    add("--embedding_size", type=int, help="length of the embedding (default: 512)")
-    add("--input_size", type=int, help="edge of the crops in pixels (default: 112)")
-    add("--input_scale", type=float, help="the network begins with (x - 127.5) * this (default: 0.078125)")
-    add("--batch_size", type=int, help="images a step, over all processes (default: 256)")
-    add("--lr", type=float, help="learning rate (default: 0.1)")
-    add("--stages", type=_epochs, help="epochs at whose start it is divided by 10 (default: 35,65,95)")
-    add("--epochs", type=int, help="end after so many (default: 125)")
-    add("--max_steps", type=int, help="or after so many steps")
-    add("--save_every", type=int, help="steps between checkpoints (default: 2000)")
-    add("--seed", type=int, help="of weights, order and mirroring (default: 1337)")
-    add("--param_s", type=float, help="scale of the SFace loss (default: 64)")
-    add("--param_k", type=float, help="slope of its two sigmoids (default: 80)")
-    add("--param_a", type=float, help="angle in radians where the pull to the own class fades (default: 0.87)")
-    add("--param_b", type=float, help="angle in radians where the push from the others fades (default: 1.2)")
+    run = parser.add_argument_group("the run").add_argument
+    run("--outdir", type=Path, required=True, help="folder for checkpoints, log and curves")
+    run("--workers_id", help="cpu, or GPUs: 0, or 0,1 with mpirun -np 2 (default: cpu)")
+    run("--resume", action="store_true", help="go on from the last checkpoint in --outdir, with its settings")
+    run("--config", type=Path, metavar="FILE", help="begin with the settings of another run, its OUT/config.json")
+    run("--resume_backbone", metavar="PATH", help="first weights of the network: a checkpoint, or a .pth or .pkl file")
+    run("--resume_head", metavar="PATH", help="first weights of the head: likewise")
+    run("--epochs", type=int, help="end after so many (default: 125)")
+    run("--max_steps", type=int, help="or after so many steps")
+    run("--save_every", type=int, help="steps between checkpoints (default: 2000)")
+    run("--keep", type=int, help="checkpoints that are kept, beside the best one (default: 3)")
+    run("--seed", type=int, help="of weights, order, mirroring and augmentation (default: 1337)")
+
+    data = parser.add_argument_group("images").add_argument
+    data("--data_mode", choices=DATA_MODES, help="training set: chooses --param_a, --param_b, --data_root (casia)")
+    data("--data_root", help="folder of the set itself (default: data/faces_webface_112x112 for casia)")
+    data("--num_workers", type=int, help="processes that decode images, for each training process (default: 0 to 4)")
+    data("--augment_crop", type=float, metavar="P", help="probability that part of a crop is black (default: 0)")
+    data("--augment_lowres", type=float, metavar="P", help="that it is blurred or of low resolution (default: 0)")
+    data("--augment_color", type=float, metavar="P", help="that its colours are changed (default: 0)")
+    data("--eval_root", help="folder of the verification sets, NAME.bin (default: --data_root)")
+    data("--target", type=_names, help=f"which ones (default: those there of {','.join(TARGETS)})")
+    data("--eval_every", type=int, help="steps between verifications (default: 2000)")
+
+    network = parser.add_argument_group("network and head").add_argument
+    network("--net", metavar="NAME", help=f"{', '.join(NETWORKS)} (default: IR_50)")
+    network("--embedding_size", type=int, help="length of the embedding (default: 512)")
+    network("--input_size", type=int, help="edge of the crops in pixels, 112 or 224 (default: 112)")
+    network("--input_scale", type=float, help="the network begins with (x - 127.5) * this (default: 0.078125)")
+    network("--head", metavar="NAME", help=f"{', '.join(HEADS)} (default: SFace)")
+    network("--shard_head", action="store_true", default=None, help="each process owns its part of the classes (SFace)")
+    network("--param_s", type=float, help="scale (default: 64)")
+    network("--param_k", type=float, help="slope of SFace's two sigmoids (default: 80)")
+    network("--param_a", type=float, help="angle in radians where the pull to the own class fades (0.87 for casia)")
+    network("--param_b", type=float, help="angle in radians where the push from the others fades (1.2 for casia)")
+    network("--margin", type=float, help="of ArcFace, in radians (default: 0.5), or of CosFace (default: 0.35)")
+
+    steps = parser.add_argument_group("steps").add_argument
+    steps("--batch_size", type=int, help="images a step, over all processes (default: 256)")
+    steps("--accumulate", type=int, metavar="N", help="work through a batch in N parts, to save memory (default: 1)")
+    steps("--lr", type=float, help="learning rate (default: 0.1)")
+    steps("--schedule", choices=SCHEDULES, help="how it falls (default: stages)")
+    steps("--stages", type=_epochs, help="epochs at whose start it is divided by 10 (default: 35,65,95)")
+    steps("--warmup_epochs", type=float, help="epochs in which it rises to --lr (default: 0)")
+    steps("--clip_norm", type=float, help="bound of the length of all gradients together (default: none)")
 
 
 def _epochs(text: str) -> tuple[int, ...]:
@@ -43,53 +74,50 @@ def _epochs(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of epochs such as 35,65,95") from None
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 # flag: where it stands in TrainConfig's fields
-_FIELDS = {
+_TRAINING: dict[str, tuple[str, ...]] = {
     "net": ("network", "name"),
     "embedding_size": ("network", "embedding_size"),
     "input_size": ("network", "input_size"),
     "input_scale": ("network", "input_scale"),
+    "head": ("head", "name"),
+    "shard_head": ("head", "sharded"),
+    "margin": ("head", "margin"),
     "param_s": ("head", "s"),
     "param_k": ("head", "k"),
     "param_a": ("head", "a"),
     "param_b": ("head", "b"),
-    **{flag: (flag,) for flag in ("batch_size", "lr", "stages", "epochs", "max_steps", "save_every", "seed")},
+    "augment_crop": ("augment", "crop"),
+    "augment_lowres": ("augment", "lowres"),
+    "augment_color": ("augment", "color"),
+    **{
+        flag: (flag,)
+        for flag in (
+            *("batch_size", "accumulate", "lr", "schedule", "stages", "warmup_epochs", "clip_norm"),
+            *("epochs", "max_steps", "save_every", "keep", "eval_every", "seed"),
+        )
+    },
 }
-# What a resumed run may change: when it ends and how often it saves. All else decides the weights it ends with.
-_MAY_CHANGE = ("epochs", "max_steps", "save_every")
+# What a resumed run may change of it: when it ends, and how often it saves and verifies. All else decides the weights.
+_MAY_CHANGE = ("epochs", "max_steps", "save_every", "keep", "eval_every")
+_FILES = {"data_root", "eval_root", "resume_backbone", "resume_head"}
+_RESOURCES = _FILES | {"target", "workers_id", "num_workers"}
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Train; the exit code is 0 also where a signal ended the run, since its state was saved."""
-    from ..train.ranks import choose_device, failing_together
+    from ..train.checkpoints import find_run
+    from ..train.loop import train
+    from ..train.ranks import failing_together
 
-    use_cuda = choose_device(args.workers_id)
-    runtime.prepare()
-    dependencies.require("jittor", "train")
     with failing_together(output):
-        return _train(args, use_cuda, output)
-
-
-def _train(args: argparse.Namespace, use_cuda: bool, output: Output) -> int:
-    import jittor as jt
-
-    from ..train.config import TrainConfig
-    from ..train.loop import find_run, train
-
-    if use_cuda and not jt.has_cuda:
-        raise UsageError(f"--workers_id {args.workers_id}: Jittor can't use CUDA here: {runtime.why_no_cuda()}")
-    jt.flags.use_cuda = int(use_cuda)
-    given = {flag: getattr(args, flag) for flag in _FIELDS if getattr(args, flag) is not None}
-    checkpoint = find_run(args.outdir, args.resume)
-    if checkpoint:
-        try:
-            saved = TrainConfig.from_dict(dict(checkpoint.description["training"])).to_dict()
-        except (KeyError, TypeError, UsageError) as error:
-            raise CheckpointError(f"{checkpoint.folder}: its settings are damaged ({error})") from None
-        config = TrainConfig.from_dict(_with_flags(saved, given, keep=True))
-    else:
-        config = TrainConfig.from_dict(_with_flags(TrainConfig().to_dict(), given, keep=False))
-    result = train(config, args.data_root, args.outdir, checkpoint=checkpoint, output=output)
+        checkpoint = find_run(args.outdir, args.resume, output if runtime.rank() == 0 else Output(quiet=True))
+        config, resources = _settings(args, checkpoint)
+        result = train(config, resources, args.outdir, checkpoint=checkpoint, output=output)
     if runtime.rank() > 0:
         return 0
 
@@ -103,15 +131,53 @@ def _train(args: argparse.Namespace, use_cuda: bool, output: Output) -> int:
     return 0
 
 
+def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tuple[TrainConfig, Resources]":
+    """A run's settings: those of a checkpoint, of --config or of the published code, with the flags put in."""
+    from ..train.config import DATA_MODES, MARGINS, Resources, TrainConfig, read_run, run_of
+
+    given = {flag: value for flag in _TRAINING if (value := getattr(args, flag)) is not None}
+    if checkpoint:
+        if args.config or args.resume_backbone or args.resume_head:
+            raise UsageError(
+                "--resume takes settings and weights from the checkpoint: leave out --config, "
+                "--resume_backbone and --resume_head"
+            )
+        try:
+            config, resources = run_of(checkpoint.description)
+        except UsageError as error:
+            raise CheckpointError(f"{checkpoint.folder}: its settings are damaged ({error})") from None
+    elif args.config:
+        config, resources = read_run(args.config)
+    else:
+        args.data_mode = args.data_mode or "casia"
+        config, resources = TrainConfig(), Resources(data_root="", num_workers=_loader_processes())
+    if args.data_mode:
+        mode = DATA_MODES[args.data_mode]
+        given = {"param_a": mode.a, "param_b": mode.b} | given
+        args.data_root = args.data_root or mode.root
+    if not checkpoint and args.head in MARGINS:
+        given = {"margin": MARGINS[args.head]} | given
+    fields = _with_flags(config.to_dict(), given, keep=checkpoint is not None)
+    changed = {flag: value for flag in _RESOURCES if (value := getattr(args, flag)) is not None}
+    for flag in _FILES & changed.keys():
+        changed[flag] = str(Path(changed[flag]).absolute())  # the run may be repeated, or go on, from another folder
+    return TrainConfig.from_dict(fields), dataclasses.replace(resources, **changed)
+
+
 def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) -> dict[str, Any]:
     """`fields` of a TrainConfig with the flags put in; with `keep`, only those that a resumed run may change."""
     fields = {name: dict(value) if isinstance(value, dict) else value for name, value in fields.items()}
     for flag, value in given.items():
-        place, name = fields, _FIELDS[flag][-1]
-        if len(_FIELDS[flag]) == 2:
-            place = fields[_FIELDS[flag][0]]
-        was = tuple(place[name]) if isinstance(place[name], list) else place[name]
-        if keep and value != was and flag not in _MAY_CHANGE:
-            raise UsageError(f"--{flag} {value}: the run to resume has {was}; leave the flag out, or start a new run")
+        place, name = fields, _TRAINING[flag][-1]
+        if len(_TRAINING[flag]) == 2:
+            place = fields[_TRAINING[flag][0]]
+        if keep and value != place[name] and flag not in _MAY_CHANGE:
+            raise UsageError(f"--{flag} {value}: the run to resume has {place[name]}; leave it out, or start a new run")
         place[name] = value
     return fields
+
+
+def _loader_processes() -> int:
+    """One for each core that a training process of this host has, four at most: they are faster than any network."""
+    local_ranks = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "1"))
+    return max(1, min(4, (os.cpu_count() or 1) // local_ranks))

@@ -1,51 +1,33 @@
 """Training runs: what they leave, how they go on, what each option does."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import jittor as jt
 import numpy as np
 import pytest
-from jittor import nn
 from safetensors.numpy import load_file
 
 from sface.cli import main
 from sface.errors import CheckpointError, DataError, DivergedError, StorageError, UsageError
 from sface.models.config import NetworkConfig
-from sface.models.networks import build_network, parameters
-from sface.output import Output
-from sface.train import loop
+from sface.models.networks import build_network
+from sface.train import step
+from sface.train.checkpoints import find_run
 from sface.train.config import HeadConfig, TrainConfig
-from sface.train.heads import SFaceHead
-from sface.train.loop import TrainResult, find_run, parameter_groups, train
+from sface.train.loop import TrainResult
 from sface.train.progress import read_log
 from sface.train.state import TrainState
 from tests.test_files import largest_file
 
-QUIET = Output(quiet=True)
-CONFIG = TrainConfig(
-    network=NetworkConfig("MobileFaceNet", embedding_size=32), batch_size=8, max_steps=2, save_every=100, lr=0.02
-)
-FILES = ("model.safetensors", "head.safetensors", "momentum.safetensors")
-
-
-def run(config: TrainConfig, data: Path, outdir: Path, resume: bool = False) -> TrainResult:
-    return train(config, data, outdir, checkpoint=find_run(outdir, resume), output=QUIET)
+from .runs import CONFIG, FILES, QUIET, command, run, same_weights
 
 
 def weights(checkpoint: Path) -> dict[str, np.ndarray]:
     return dict(load_file(checkpoint / "model.safetensors"))
-
-
-def differ(a: Path, b: Path) -> bool:
-    return (a / "model.safetensors").read_bytes() != (b / "model.safetensors").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +37,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Path:
 
 
 def test_what_a_run_leaves(run_folder: Path) -> None:
-    assert sorted(path.name for path in run_folder.iterdir()) == ["log.jsonl", "step-00000006", "step-00000012"]
+    assert sorted(path.name for path in run_folder.iterdir()) == [
+        *("config.json", "curves.png", "log.jsonl", "step-00000006", "step-00000012", "tensorboard")
+    ]
     last = run_folder / "step-00000012"
     assert sorted(path.name for path in last.iterdir()) == sorted([*FILES, "checkpoint.json"])
     description = json.loads((last / "checkpoint.json").read_text())
@@ -106,7 +90,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> N
     assert main(["train", "--data_root", str(drawn_set), "--outdir", str(outdir), "--resume"]) == 2
     assert not outdir.exists()
     with pytest.raises(UsageError, match="holds no checkpoint to resume"):
-        find_run(outdir, resume=True)
+        find_run(outdir, True, QUIET)
 
 
 @pytest.mark.parametrize(
@@ -128,11 +112,11 @@ def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> N
 def test_an_option_changes_the_weights(
     changed: dict[str, object], tmp_path: Path, drawn_set: Path, plain: Path
 ) -> None:
-    assert differ(run(replace(CONFIG, **changed), drawn_set, tmp_path / "out").checkpoint, plain)  # type: ignore[arg-type]
+    assert not same_weights(run(replace(CONFIG, **changed), drawn_set, tmp_path / "out").checkpoint, plain)  # type: ignore[arg-type]
 
 
 def test_the_same_options_give_the_same_weights(tmp_path: Path, drawn_set: Path, plain: Path) -> None:
-    assert not differ(run(CONFIG, drawn_set, tmp_path / "out").checkpoint, plain)
+    assert same_weights(run(CONFIG, drawn_set, tmp_path / "out").checkpoint, plain)
 
 
 def test_embedding_size(tmp_path: Path, drawn_set: Path) -> None:
@@ -173,19 +157,7 @@ def test_resuming_with_another_set(tmp_path: Path, drawn_set: Path) -> None:
 def test_a_full_disk_under_a_checkpoint(tmp_path: Path, drawn_set: Path) -> None:
     with largest_file(1_000_000), pytest.raises(StorageError, match="step-00000002: could not be written"):
         run(CONFIG, drawn_set, tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["log.jsonl"]
-
-
-def test_every_parameter_is_in_one_group_and_batchnorm_does_not_decay() -> None:
-    backbone = build_network(NetworkConfig("MobileFaceNet"))
-    head = SFaceHead(5, 512, HeadConfig(), 0)
-    decayed, plain = parameter_groups([backbone, head], 5e-4)
-    assert (decayed["weight_decay"], plain["weight_decay"]) == (5e-4, 0.0)
-    all_ = [id(var) for module in (backbone, head) for var in parameters(module).values()]
-    assert sorted(map(id, decayed["params"] + plain["params"])) == sorted(all_)
-    assert id(head.weight) in set(map(id, decayed["params"]))
-    batchnorms = [layer for layer in backbone.modules() if isinstance(layer, nn.BatchNorm)]
-    assert len(plain["params"]) == 2 * len(batchnorms) > 80
+    assert not list((tmp_path / "out").glob("*step-*"))
 
 
 def test_the_rest_of_a_log_is_done_again(tmp_path: Path, drawn_set: Path) -> None:
@@ -195,33 +167,6 @@ def test_the_rest_of_a_log_is_done_again(tmp_path: Path, drawn_set: Path) -> Non
         log.write(json.dumps({"step": 3}) + '\n{"step": 4, "lo')
     run(replace(CONFIG, max_steps=3), drawn_set, tmp_path / "out", resume=True)
     assert [record["step"] for record in read_log(tmp_path / "out")] == [2, 3]
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "sface", "train", *map(str, arguments)]
-
-
-def test_sigterm_saves_and_ends(tmp_path: Path, drawn_set: Path) -> None:
-    outdir = tmp_path / "out"
-    arguments = ["--data_root", drawn_set, "--outdir", outdir, "--embedding_size", 32, "--batch_size", 8]
-    process = subprocess.Popen(command(*arguments, "--epochs", 10000), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (outdir / "log.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 0, stderr
-    (checkpoint,) = outdir.glob("step-*")
-    step = int(checkpoint.name.removeprefix("step-"))
-    done = subprocess.run(
-        command(*arguments, "--resume", "--max_steps", step + 1), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert (outdir / f"step-{step + 1:08d}" / "checkpoint.json").is_file()
-    # What decides the weights can't be changed on the way.
-    done = subprocess.run(command(*arguments, "--resume", "--lr", 1), capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "--lr 1.0: the run to resume has 0.1" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -254,44 +199,6 @@ def test_a_gpu_that_is_not_there_is_an_error(tmp_path: Path, drawn_set: Path) ->
     assert "the NVIDIA driver shows 0 GPUs here" in done.stderr
 
 
-def test_two_ranks_train_as_one(tmp_path: Path, drawn_set: Path) -> None:
-    """The same batches, gradients averaged, statistics shared: the same weights but for rounding."""
-    one = run(replace(CONFIG, max_steps=3), drawn_set, tmp_path / "one")
-    arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "two", "--embedding_size", 32]
-    arguments += ["--batch_size", 8, "--lr", 0.02, "--max_steps", 3]
-    done = mpirun(*arguments)
-    assert done.returncode == 0, done.stderr
-    expected, actual = weights(one.checkpoint), weights(tmp_path / "two" / "step-00000003")
-    backbone = build_network(CONFIG.network, CONFIG.seed)
-    start = {name: var.numpy() for name, var in backbone.named_parameters()}
-    compared = 0
-    for name in parameters(backbone):
-        moved = float(np.abs(expected[name] - start[name]).max())
-        if moved > 1e-4:  # a bias before a BatchNorm has no gradient but rounding
-            assert float(np.abs(expected[name] - actual[name]).max()) < 0.05 * moved, name
-            compared += 1
-    assert compared > 130
-
-
-def test_a_rank_that_fails_ends_the_others(tmp_path: Path, drawn_set: Path) -> None:
-    """Only rank 0 writes; where it can't, rank 1 must not wait for ever."""
-    outdir = tmp_path / "out"
-    (outdir).mkdir()
-    (outdir / "step-00000001").write_text("in the way")
-    arguments = ["--data_root", drawn_set, "--outdir", outdir, "--embedding_size", 32, "--batch_size", 8]
-    done = mpirun(*arguments, "--max_steps", 3, "--save_every", 1)
-    assert done.returncode == 6
-    assert "error: rank 0: " in done.stderr
-    assert "step-00000001: could not be written" in done.stderr
-
-
-def test_ranks_speak_with_one_voice(tmp_path: Path, drawn_set: Path) -> None:
-    arguments = ["--data_root", drawn_set, "--outdir", tmp_path / "out", "--embedding_size", 32, "--batch_size", 8]
-    done = mpirun(*arguments, "--max_steps", 1, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["step"] == 1
-
-
 def test_damaged_images_are_replaced_counted_and_reported(
     tmp_path: Path, drawn_set: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -319,8 +226,8 @@ def test_a_loss_that_is_no_number_is_not_saved(
         state.head.weight.assign(jt.array(np.full(state.head.weight.shape, np.nan, dtype=np.float32)))
         return state
 
-    original = loop._build
-    monkeypatch.setattr(loop, "_build", build)
+    original = step.build_state
+    monkeypatch.setattr(step, "build_state", build)
     with pytest.raises(DivergedError, match=r"the loss is not a number at step 2; .* with a lower --lr"):
         run(CONFIG, drawn_set, tmp_path / "out")
     assert not list((tmp_path / "out").glob("step-*"))
@@ -355,19 +262,3 @@ def test_real_records(shared: Path, tmp_path: Path) -> None:
     assert result.unreadable == 1
     description = json.loads((result.checkpoint / "checkpoint.json").read_text())
     assert description["data"] == {"name": "faces", "people": 293, "images": 6197}
-
-
-def mpirun(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `sface train` in two processes."""
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    for name in ("OMP_NUM_THREADS", "use_mpi"):  # of this process alone
-        environment.pop(name, None)
-    program = str(Path(sys.executable).parent / "mpirun")
-    return subprocess.run(
-        [program, "--oversubscribe", "-np", "2", *command(*arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        timeout=300,
-    )

@@ -1,0 +1,29 @@
+"""SIGTERM and SIGINT ask a run to end: the step in progress is done, its state saved."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """An event that SIGTERM or SIGINT sets. To be entered after Jittor's import, which has handlers of its own."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    # Without it a signal in the middle of Jittor's compile lock raises an error there.
+    for number in handlers:
+        signal.siginterrupt(number, False)
+    try:
+        yield stopped
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

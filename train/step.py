@@ -1,0 +1,72 @@
+"""Network, head and optimiser of a run, and one step of its training."""
+
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CheckpointError
+from ..models.checkpoint import fill, open_checkpoint
+from ..models.networks import build_network, state
+from .config import Resources, TrainConfig
+from .heads import build_head
+from .loader import Batch
+from .optimizer import SGD
+from .state import TrainState, load_backbone, load_head, own_classes
+from .watch import SHOWN
+
+
+def build_state(config: TrainConfig, classes: int) -> TrainState:
+    """Everything that changes during training, as it is before the first step."""
+    backbone = build_network(config.network, config.seed)
+    backbone.train()
+    head = build_head(config.head, classes, config.network.embedding_size, config.seed)
+    optimizer = SGD(backbone, head, momentum=config.momentum, weight_decay=config.weight_decay)
+    return TrainState(backbone, head, optimizer)
+
+
+def load_first_weights(state_: TrainState, resources: Resources) -> None:
+    """Put the weights of `resume_backbone` and `resume_head`, where there are any, into network and head.
+
+    Raises CheckpointError where a file or a checkpoint can't be used.
+    """
+    from ..models.published import read_state_dict
+
+    if resources.resume_backbone is not None:
+        path = Path(resources.resume_backbone)
+        if path.is_dir():
+            load_backbone(open_checkpoint(path), state_)
+        else:
+            fill(state(state_.backbone), read_state_dict(path), path)
+    if resources.resume_head is not None:
+        path = Path(resources.resume_head)
+        if path.is_dir():
+            load_head(path, state_)
+        else:
+            arrays = read_state_dict(path)
+            if set(arrays) != {"weight"} or arrays["weight"].shape[0] != state_.head.classes:
+                raise CheckpointError(f"{path}: is no head of {state_.head.classes} classes; leave out --resume_head")
+            fill({"weight": state_.head.weight}, {"weight": arrays["weight"][own_classes(state_.head)]}, path)
+
+
+def train_step(state_: TrainState, batch: Batch, config: TrainConfig, step: int, rate: float) -> Any:
+    """One step of gradient descent; returns SHOWN as one Var, float32 (6,), which nobody has waited for."""
+    part = len(batch.labels) // config.accumulate
+    shown = []
+    for start in range(0, len(batch.labels), part):
+        images, labels = batch.images[start : start + part], batch.labels[start : start + part]
+        result = _forward(state_, images, labels)
+        state_.optimizer.backward(result.loss / config.accumulate)
+        shown.append(jt.concat([getattr(result, name) for name in SHOWN]).stop_grad())
+        if config.accumulate > 1:
+            jt.sync_all()  # frees the part's activations before those of the next are made
+    state_.optimizer.step(rate, config.clip_norm)
+    jt.sync_all()  # starts the work; on a GPU it does not wait for it
+    return shown[0] if len(shown) == 1 else sum(shown) / len(shown)
+
+
+def _forward(state_: TrainState, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]) -> Any:
+    pixels = jt.array(images).permute(0, 3, 1, 2).float32()  # (b, 3, S, S), RGB, 0..255
+    return state_.head(state_.backbone(pixels), jt.array(labels))
