@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx_ir as ir
+from jittor import nn
 
 from .. import __version__
 from ..errors import ModelError
 from ..files import write_bytes
 from ..metadata import ModelMetadata
-from ..models.checkpoint import Checkpoint, load_checkpoint
+from ..models.checkpoint import load_checkpoint
+from ..models.config import NetworkConfig
+from ..models.published import load_published
 from ..onnx_session import open_session
 from .parity import Array, Parity, check_parity, random_crops
 from .passes import fold_batchnorm
@@ -26,11 +29,13 @@ from .rules import LAYERS
 from .trace import trace
 
 INPUT, OUTPUT = "input", "embedding"
+# Of the head's settings, those that its formula has.
+LOSS_PARAMETERS = {"SFace": ("s", "k", "a", "b"), "ArcFace": ("s", "margin"), "CosFace": ("s", "margin"), "Softmax": ()}
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What was written, and how equal it is."""
+    """What was written, and how equal it is. `checkpoint` is the folder, or the file of published weights."""
 
     path: Path
     checkpoint: Path
@@ -41,14 +46,47 @@ class Export:
 
 
 def export_checkpoint(checkpoint_path: Path, path: Path, face_crops: npt.NDArray[np.uint8]) -> Export:
-    """Write the backbone of a checkpoint (or of a run's last one) to the ONNX file `path`.
+    """Write the backbone of a checkpoint, or of a run's (as `open_checkpoint`), to the ONNX file `path`.
 
     The file is compared with the network on noise and on `face_crops`, uint8 (at least 7, S, S, 3) RGB.
     Raises CheckpointError, ModelError (the module can't be written), ParityError (it differs) or StorageError; then
     there is no file, or still the one that was there.
     """
     module, checkpoint = load_checkpoint(checkpoint_path)
-    metadata = describe(checkpoint)
+    training = checkpoint.description["training"]
+    head = training["head"]
+    loss = ", ".join(f"{name}={head[name]:g}" for name in LOSS_PARAMETERS[head["name"]])
+    metadata = describe(
+        checkpoint.network, loss=f"{head['name']} {loss}".strip(), training_set=checkpoint.description["data"]["name"]
+    )
+    return _export(module, metadata, checkpoint.folder, path, face_crops)
+
+
+def export_published(weights: Path, network: NetworkConfig, path: Path, face_crops: npt.NDArray[np.uint8]) -> Export:
+    """Write the published code's `weights` (models/published.py) of `network` to the ONNX file `path`.
+
+    Loss and training set stay unknown. Compared, and raises, as `export_checkpoint`.
+    """
+    return _export(load_published(weights, network), describe(network), weights, path, face_crops)
+
+
+def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") -> ModelMetadata:
+    """What the file of a network says about itself."""
+    return ModelMetadata(
+        preprocess="raw",
+        input_size=network.input_size,
+        input_scale=network.input_scale,
+        embedding_size=network.embedding_size,
+        network=network.name,
+        loss=loss,
+        training_set=training_set,
+        sface_version=__version__,
+    )
+
+
+def _export(
+    module: nn.Module, metadata: ModelMetadata, source: Path, path: Path, face_crops: npt.NDArray[np.uint8]
+) -> Export:
     size = metadata.input_size
     model = trace(module, (2, 3, size, size), LAYERS, (INPUT, OUTPUT))
     fold_batchnorm.apply(model)
@@ -58,24 +96,7 @@ def export_checkpoint(checkpoint_path: Path, path: Path, face_crops: npt.NDArray
         lambda x: np.asarray(module(jt.array(x)).numpy()), _run(data), [random_crops(7, size), face_crops]
     )
     write_bytes(path, data)
-    return Export(path, checkpoint.folder, parity, metadata, len(model.graph), len(data))
-
-
-def describe(checkpoint: Checkpoint) -> ModelMetadata:
-    """What the file of a checkpoint says about itself."""
-    network, training = checkpoint.network, checkpoint.description["training"]
-    head = training["head"]
-    loss = ", ".join(f"{name}={head[name]:g}" for name in ("s", "k", "a", "b"))
-    return ModelMetadata(
-        preprocess="raw",
-        input_size=network.input_size,
-        input_scale=network.input_scale,
-        embedding_size=network.embedding_size,
-        network=network.name,
-        loss=f"{head['name']} {loss}",
-        training_set=checkpoint.description["data"]["name"],
-        sface_version=__version__,
-    )
+    return Export(path, source, parity, metadata, len(model.graph), len(data))
 
 
 def serialize(model: ir.Model) -> bytes:

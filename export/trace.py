@@ -77,11 +77,11 @@ class Graph:
 
     @property
     def path(self) -> str:
-        return ".".join(self._names) or "the module"
+        return self._names[-1] if self._names else "the module"
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
-        """While the layer `name` is at work."""
+        """While the layer at the path `name` is at work."""
         self._names.append(name)
         try:
             yield
@@ -95,7 +95,7 @@ class Graph:
     def constant(self, name: str, value: Any) -> Symbol:
         """A constant: a Var, an array or a number. `name` is told apart by the layer's path."""
         array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
-        full = self._unique(".".join([*self._names, name]))
+        full = self._unique(".".join([*self._names[-1:], name]))
         initializer = ir.Value(name=full, const_value=ir.tensor(array, name=full))
         initializer.shape, initializer.dtype = ir.Shape(array.shape), ir.DataType.from_numpy(array.dtype)
         self.initializers.append(initializer)
@@ -103,7 +103,7 @@ class Graph:
 
     def node(self, op_type: str, inputs: Sequence[Symbol], shape: Sequence[int], **attributes: Any) -> Symbol:
         """Add a node of ONNX's own domain with one float32 output of `shape`."""
-        name = self._unique(".".join([*self._names, op_type]))
+        name = self._unique(".".join([*self._names[-1:], op_type]))
         node = ir.node(op_type, [symbol.value for symbol in inputs], attributes or None, name=name)
         output = node.outputs[0]
         output.name = name
@@ -159,7 +159,7 @@ def trace(
     input_shape: of the run, its first axis the batch. Raises ModelError, with the layer's path, for what has no rule.
     """
     graph = Graph(input_shape, names[0])
-    paths = {id(layer): path.rpartition(".")[2] for path, layer in _named_layers(module)}
+    paths = {id(layer): path for path, layer in module.named_modules()}
 
     def call(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
         with graph.inside(paths[id(layer)]) if layer is not module else nullcontext():
@@ -176,10 +176,6 @@ def trace(
     if not isinstance(output, Symbol):
         raise ModelError(f"the module gives {type(output).__name__}, not one value; it can't be exported")
     return graph.model(output, names[1])
-
-
-def _named_layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(name, layer) for name, layer in module.named_modules() if layer is not module]
 
 
 def _float32(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Config → Jittor module with freshly drawn weights; which Vars of a module are trained, and which are statistics."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jittor as jt
@@ -8,9 +9,10 @@ import numpy as np
 from jittor import nn
 
 from .config import NetworkConfig
+from .iresnet import IRESNETS
 from .mobilefacenet import MobileFaceNet
 
-_CLASSES = {"MobileFaceNet": MobileFaceNet}
+_CLASSES: dict[str, Callable[[NetworkConfig], nn.Module]] = {"MobileFaceNet": MobileFaceNet, **IRESNETS}
 
 
 def build_network(config: NetworkConfig, seed: int = 1337) -> nn.Module:
@@ -20,13 +22,18 @@ def build_network(config: NetworkConfig, seed: int = 1337) -> nn.Module:
     2 * sqrt(2 / fan_out), the published code's; slopes of PReLU are 1, biases 0. They are a function of `seed` alone.
     """
     module = _CLASSES[config.name](config)
+    draw_weights(module, seed)
+    return module
+
+
+def draw_weights(module: nn.Module, seed: int) -> None:
+    """Draw the weights of convolutions and linear layers, and set their biases to 0, as `build_network` does."""
     generator = np.random.default_rng(seed)
     for layer in module.modules():
         if isinstance(layer, nn.Conv | nn.Linear):
             layer.weight.assign(jt.array(draw_weight(generator, tuple(layer.weight.shape))))
             if layer.bias is not None:
                 layer.bias.assign(jt.zeros(layer.bias.shape))
-    return module
 
 
 def draw_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -44,3 +51,15 @@ def state(module: nn.Module) -> dict[str, Any]:
 def parameters(module: nn.Module) -> dict[str, Any]:
     """Name → Var of what is trained. Jittor's own `parameters()` also gives the running statistics."""
     return {name: var for name, var in state(module).items() if not name.endswith(("running_mean", "running_var"))}
+
+
+def seed_chance(seed: int, step: int, rank: int) -> None:
+    """Seed what a network draws in a training step (dropout): a function of the three alone, other for each rank.
+
+    To be called before the forward pass of each step. NumPy's and Python's own generators are left alone.
+    """
+    # Jittor draws when it computes: what was drawn before is computed first. On a GPU that does not wait for it.
+    jt.sync_all()
+    # A hash, since Jittor's generator on the CPU is a linear one: neighbouring seeds would give sequences alike.
+    (hashed,) = np.random.SeedSequence([seed, step, rank]).generate_state(1)
+    jt.set_seed(int(hashed >> 1))  # it takes 31 bits

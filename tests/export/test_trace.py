@@ -58,9 +58,16 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "the same on (N, C)": (Of(lambda m, x: m.b(x), b=nn.BatchNorm(3)), (2, 3)),
     "prelu, a slope each": (Of(lambda m, x: m.p(x), p=nn.PReLU(3, init_=-0.3)), (2, 3, 4, 4)),
     "prelu, one slope": (Of(lambda m, x: m.p(x), p=nn.PReLU(1, init_=1.2)), (2, 3, 4, 4)),
+    "relu": (Of(lambda m, x: m.r(x), r=nn.ReLU()), (2, 3)),
+    "sigmoid": (Of(lambda m, x: m.s(x * 20), s=nn.Sigmoid()), (2, 3)),
+    "dropout": (Of(lambda m, x: m.d(x) + 1, d=nn.Dropout(0.5)), (2, 3)),
+    "every second pixel": (Of(lambda m, x: m.p(x), p=nn.Pool(1, 2, op="maximum")), (2, 3, 6, 9)),
+    "largest of neighbours": (Of(lambda m, x: m.p(x), p=nn.Pool((3, 2), (2, 1), (1, 0), op="maximum")), (2, 3, 6, 9)),
+    "mean of all pixels": (Of(lambda m, x: x * m.a(x), a=nn.AdaptiveAvgPool2d(1)), (2, 3, 4, 5)),
     "linear": (Of(lambda m, x: m.l(x), l=nn.Linear(6, 4)), (2, 6)),
     "linear without bias": (Of(lambda m, x: m.l(x), l=nn.Linear(6, 4, bias=False)), (2, 6)),
     "flatten": (Of(lambda m, x: m.l(x.reshape((x.shape[0], -1))), l=nn.Linear(12, 4)), (2, 3, 2, 2)),
+    "the layer Flatten": (Of(lambda m, x: m.l(m.f(x)), f=nn.Flatten(), l=nn.Linear(12, 4)), (2, 3, 2, 2)),
     "arithmetic": (Of(lambda m, x: (x - 127.5) * 0.5 + x / 3 + x), (2, 3)),
     "a constant on the left": (Of(lambda m, x: 2 * x + 1), (2, 3)),
     "a Var": (Of(lambda m, x: x * jt.array(np.array([1, 2, 3], dtype=np.float32))), (2, 3)),
@@ -77,6 +84,8 @@ def test_equals_jittor(name: str) -> None:
 def test_nodes_are_named_by_their_layers_path() -> None:
     model = model_of(*MODULES["nested"])
     assert [node.name for node in model.graph] == ["o.i.Gemm", "o.Add"]
+    of_a_sequence = Of(lambda m, x: m.s[1](x), s=nn.Sequential(nn.ReLU(), nn.Linear(3, 3)))
+    assert [node.name for node in model_of(of_a_sequence, (2, 3)).graph] == ["s.1.Gemm"]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +94,18 @@ def test_nodes_are_named_by_their_layers_path() -> None:
         (Of(lambda m, x: m.o(x), o=Of(lambda m, x: x.median())), (2, 3), "o: the operation 'median'"),
         (Of(lambda m, x: m.o(x), o=Of(lambda m, x: x if x else -x)), (2, 3), "o: a condition on the values"),
         (Of(lambda m, x: m.l(x), l=nn.Linear(4, 4)), (2, 3, 4), "l: Linear on 3 axes"),
+        (Of(lambda m, x: m.p(x), p=nn.Pool(2, 2, op="mean")), (2, 3, 4, 4), "p: Pool can be exported with"),
+        (Of(lambda m, x: m.p(x), p=nn.Pool(2, 2, ceil_mode=True)), (2, 3, 4, 4), "p: Pool can be exported with"),
+        (Of(lambda m, x: m.a(x), a=nn.AdaptiveAvgPool2d(2)), (2, 3, 4, 4), "a: AdaptiveAvgPool2d to 2"),
+        (Of(lambda m, x: m.f(x), f=nn.Flatten(2)), (2, 3, 4, 4), "f: Flatten can be exported"),
         (Of(lambda m, x: x.reshape((-1, 2))), (2, 4), "fixes the batch"),
         (Of(lambda m, x: x.reshape((x.shape[0], 5))), (2, 4), "reshape of"),
         (Of(lambda m, x: (x, x)), (2, 4), "gives tuple, not one value"),
     ],
-    ids=["operation", "condition", "linear", "batch", "reshape", "two outputs"],
+    ids=[
+        *("operation", "condition", "linear", "mean", "ceil", "adaptive", "flatten"),
+        *("batch", "reshape", "two outputs"),
+    ],
 )
 def test_what_has_no_rule_is_named(module: nn.Module, shape: tuple[int, ...], words: str) -> None:
     with pytest.raises(ModelError, match=words):

@@ -1,0 +1,57 @@
+"""Residual networks as ONNX files."""
+
+from collections import Counter
+
+import jittor as jt
+import numpy as np
+import pytest
+from jittor import nn
+
+from sface.export.parity import check_parity, network_input, random_crops
+from sface.export.passes import fold_batchnorm
+from sface.export.rules import LAYERS
+from sface.export.to_onnx import OUTPUT, serialize
+from sface.export.trace import trace
+from sface.models import NetworkConfig
+from sface.models.iresnet import IResNet
+from sface.models.networks import draw_weights, seed_chance
+from sface.onnx_session import open_session
+
+
+def network(squeeze: bool) -> IResNet:
+    """One with a unit of each kind, with statistics, biases and slopes that matter: a BatchNorm that is folded into the
+    padded convolution after it changes the border."""
+    module = IResNet(NetworkConfig("IR_50", embedding_size=16), units=(2, 1, 1, 1), squeeze=squeeze)
+    draw_weights(module, 1)
+    generator = np.random.default_rng(0)
+    for layer in module.modules():
+        if isinstance(layer, nn.PReLU):
+            layer.weight.assign(jt.array(generator.uniform(-0.3, 1.2, layer.weight.shape).astype(np.float32)))
+        elif isinstance(layer, nn.BatchNorm):
+            layer.bias.assign(jt.array(generator.normal(0, 0.5, layer.bias.shape).astype(np.float32)))
+            layer.momentum = 1.0
+    module.train()
+    seed_chance(1, 0, 0)
+    module(jt.array(network_input(random_crops(4, 112, seed=1)))).sync()
+    module.eval()
+    return module
+
+
+@pytest.mark.parametrize("squeeze", [False, True], ids=["IR", "IR_SE"])
+def test_equals_the_network(squeeze: bool) -> None:
+    module = network(squeeze)
+    model = trace(module, (2, 3, 112, 112), LAYERS, ("input", OUTPUT))
+    before = Counter(node.op_type for node in model.graph)
+    fold_batchnorm.apply(model)
+    after = Counter(node.op_type for node in model.graph)
+    # Those in front of a unit and of dropout stay; the others are behind a convolution or the linear layer.
+    assert before["BatchNormalization"] == 1 + 2 * 5 + 3 + 2
+    assert after["BatchNormalization"] == 5 + 1
+    assert (after["MaxPool"], after["GlobalAveragePool"]) == (1, 5 * squeeze)
+    session = open_session(serialize(model), "the exported graph")
+    parity = check_parity(
+        lambda x: np.asarray(module(jt.array(x)).numpy()),
+        lambda x: np.asarray(session.run([OUTPUT], {"input": x})[0]),
+        [random_crops(7, 112)],
+    )
+    assert parity.max_difference <= 1e-5
