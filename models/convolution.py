@@ -91,7 +91,7 @@ class Pointwise(jt.Function):
 
 
 @cache
-def _has_onednn() -> bool:
+def has_onednn() -> bool:
     """Whether Jittor uses oneDNN; its product of matrices then becomes visible to the operators here."""
     if jt.compile_extern.mkl_ops is None:
         return False
@@ -113,7 +113,7 @@ def convolution(conv: nn.Conv, x: Any) -> Any:
     if conv.bias is not None or conv.dilation != (1, 1):
         return conv(x)
     form = (conv.kernel_size, conv.stride, conv.padding)
-    if form == ((1, 1), (1, 1), (0, 0)) and conv.groups == 1 and _has_onednn():
+    if form == ((1, 1), (1, 1), (0, 0)) and conv.groups == 1 and has_onednn():
         return Pointwise.apply(x, conv.weight)
     if form in (((3, 3), (1, 1), (1, 1)), ((3, 3), (2, 2), (1, 1))) and conv.is_depthwise_conv:
         return Depthwise3x3.apply(x, conv.weight, conv.stride[0])

@@ -37,12 +37,19 @@ _DAMAGE = (ValueError, LookupError, RuntimeError, EOFError, OSError, OverflowErr
 
 
 def load_published(path: Path, config: NetworkConfig) -> nn.Module:
-    """Build the network of `config` with the weights in `path`, in evaluation mode.
+    """Build the network of `config` with the weights in `path`, in evaluation mode. Raises as `fill_published`."""
+    module = build_network(config)
+    fill_published(module, path, config)
+    module.eval()
+    return module
+
+
+def fill_published(module: nn.Module, path: Path, config: NetworkConfig) -> None:
+    """Put the weights in `path` into the network of `config`.
 
     Raises CheckpointError where the file can't be read, or is of another network, embedding or input size.
     """
     arrays = read_state_dict(path)
-    module = build_network(config)
     variables = state(module)
     expected = {name: tuple(var.shape) for name, var in variables.items()}
     found = {name: array.shape for name, array in arrays.items()}
@@ -54,8 +61,6 @@ def load_published(path: Path, config: NetworkConfig) -> nn.Module:
             f"network: {expected.get(name)}); give what it was trained with as --net, --embedding_size, --input_size"
         )
     fill(variables, arrays, path)
-    module.eval()
-    return module
 
 
 def read_state_dict(path: Path) -> dict[str, Array]:

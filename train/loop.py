@@ -16,7 +16,7 @@ from ..errors import CheckpointError, DataError, UsageError
 from ..evaluate.bin_sets import BinSet
 from ..models.checkpoint import Checkpoint, step_folder
 from ..output import Output
-from ..runtime import rank
+from ..runtime import rank, threads
 from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
 from .config import Resources, TrainConfig, write_run
 from .image_sets import ImageSet, open_image_set
@@ -77,7 +77,7 @@ def train(
         run = _Run(config, resources, outdir, data, sets, loader.batches_per_epoch)
         step = run.begin(checkpoint, output)
         last_step = min(config.epochs * loader.batches_per_epoch, config.max_steps or sys.maxsize)
-        if checkpoint and step >= last_step:
+        if checkpoint and step >= last_step and not run.left_out_verification(step):
             return TrainResult(checkpoint.folder, step, finished=True, last=None, unreadable=0)
         run.prepare_folder(step)
         own_output.note(rank_line(config.batch_size, resources.num_workers))
@@ -85,7 +85,8 @@ def train(
         with stop_on_signal() as stopped:
             step, last = _steps(run, loader, watch, step, last_step, stopped)
         watch.close()
-        return TrainResult(step_folder(outdir, step), step, step == last_step, last, len(loader.unreadable))
+        finished = step >= last_step and not run.left_out_verification(step)
+        return TrainResult(step_folder(outdir, step), step, finished, last, len(loader.unreadable))
 
 
 def _steps(
@@ -93,7 +94,8 @@ def _steps(
 ) -> tuple[int, Measurement | None]:
     """Steps `step` .. `last_step` - 1, or as far as a signal lets them; the steps done and the last measurement."""
     config, last, any_rank = run.config, None, AnyRank()
-    run.verify_if_left_out(step, watch, stopped)
+    if run.left_out_verification(step) and not run.verify(step, watch, stopped):
+        return step, last
     for batch in loader.batches(step, last_step):
         rate = learning_rate(config, step, loader.batches_per_epoch)
         watch.stepped(run.train_step(batch, step, rate))
@@ -106,8 +108,9 @@ def _steps(
             last = watch.read(step, batch.epoch, rate)
         if to_save:
             run.save(step)
-        if to_verify and not stop:
-            run.verify(step, watch, stopped)
+        if to_verify and not stop and not run.verify(step, watch, stopped):
+            stop = True
+            run.save(step)
         if stop:
             break
     any_rank.close()
@@ -141,7 +144,7 @@ class _Run:
         from .step import load_first_weights
 
         if checkpoint is None:
-            load_first_weights(self._state, self._resources)
+            load_first_weights(self._state, self.config, self._resources)
         else:
             restore(checkpoint, self._state)
         # What is left to be computed would become part of the first step's operators, which then round otherwise.
@@ -149,6 +152,12 @@ class _Run:
         if checkpoint is None:
             return 0
         step = self._saved = int(checkpoint.description["step"])
+        before = checkpoint.description.get("threads")
+        if before != threads():
+            output.note(
+                f"{checkpoint.folder}: was saved by processes with {before} threads each and goes on with {threads()}; "
+                "weights will differ by rounding from a run without this change"
+            )
         if sum_over_ranks(np.array([float(step)])) != step * world_size():
             raise CheckpointError(
                 f"{self._outdir}: processes see different checkpoints in it; all need the same folder"
@@ -178,11 +187,11 @@ class _Run:
         if rank() == 0:
             prune(self._outdir, self.config.keep)
 
-    def verify(self, step: int, watch: Watch, stopped: threading.Event) -> None:
-        """Figures on the verification sets; the best network so far is saved. Left out where a signal comes."""
+    def verify(self, step: int, watch: Watch, stopped: threading.Event) -> bool:
+        """Figures on the verification sets; the best network so far is saved. False where a signal broke it off."""
         results = verify_network(self._state.backbone, self.sets, stopped)
         if results is None:
-            return
+            return False
         best = _process_0_says(rank() == 0 and mean_accuracy(results) > best_accuracy(self._outdir))
         if best:
             self.save(step)
@@ -190,13 +199,14 @@ class _Run:
                 mark_best(self._outdir, step, results)
                 prune(self._outdir, self.config.keep)
         watch.verified(step, results, best)
+        return True
 
-    def verify_if_left_out(self, step: int, watch: Watch, stopped: threading.Event) -> None:
-        """Make up for a verification that a run did not come to before it was stopped."""
-        if self.sets and step > 0 and step % self.config.eval_every == 0:
-            done = rank() == 0 and any(record["step"] == step for record in read_verifications(self._outdir))
-            if not _process_0_says(done):
-                self.verify(step, watch, stopped)
+    def left_out_verification(self, step: int) -> bool:
+        """Whether a run was stopped after a step, or killed, before it came to the step's verification."""
+        if not self.sets or step == 0 or step % self.config.eval_every:
+            return False
+        done = rank() == 0 and any(record["step"] == step for record in read_verifications(self._outdir))
+        return not _process_0_says(done)
 
 
 def _start_loader(config: TrainConfig, resources: Resources, image_set: ImageSet) -> Loader:

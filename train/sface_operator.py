@@ -15,7 +15,7 @@ from typing import Any
 import jittor as jt
 from jittor import nn
 
-from ..models.convolution import _has_onednn
+from ..models.convolution import has_onednn
 from .config import HeadConfig
 from .head_output import lengths
 
@@ -199,7 +199,7 @@ def rows_and_gradients(x: Any, w: Any, labels: Any, config: HeadConfig, with_gra
     x: float32 (B, D); w: float32 (C, D), both of any length; labels: int32 (B,), where a number outside of 0 .. C - 1
     stands for a class that is not here. Nothing of it carries a gradient.
     """
-    if jt.flags.use_cuda or not _has_onednn():
+    if jt.flags.use_cuda or not has_onednn():
         return by_jittor(x, w, labels, config, with_gradients)
     return in_blocks(x, w, labels, config, with_gradients)
 

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from ..errors import CheckpointError
 from ..models.checkpoint import fill, open_checkpoint
-from ..models.networks import build_network, state
+from ..models.networks import build_network, seed_chance
+from ..models.published import fill_published, read_state_dict
+from ..runtime import rank
 from .config import Resources, TrainConfig
 from .heads import build_head
 from .loader import Batch
@@ -27,19 +29,17 @@ def build_state(config: TrainConfig, classes: int) -> TrainState:
     return TrainState(backbone, head, optimizer)
 
 
-def load_first_weights(state_: TrainState, resources: Resources) -> None:
+def load_first_weights(state_: TrainState, config: TrainConfig, resources: Resources) -> None:
     """Put the weights of `resume_backbone` and `resume_head`, where there are any, into network and head.
 
     Raises CheckpointError where a file or a checkpoint can't be used.
     """
-    from ..models.published import read_state_dict
-
     if resources.resume_backbone is not None:
         path = Path(resources.resume_backbone)
         if path.is_dir():
             load_backbone(open_checkpoint(path), state_)
         else:
-            fill(state(state_.backbone), read_state_dict(path), path)
+            fill_published(state_.backbone, path, config.network)
     if resources.resume_head is not None:
         path = Path(resources.resume_head)
         if path.is_dir():
@@ -53,6 +53,7 @@ def load_first_weights(state_: TrainState, resources: Resources) -> None:
 
 def train_step(state_: TrainState, batch: Batch, config: TrainConfig, step: int, rate: float) -> Any:
     """One step of gradient descent; returns SHOWN as one Var, float32 (6,), which nobody has waited for."""
+    seed_chance(config.seed, step, rank())
     part = len(batch.labels) // config.accumulate
     shown = []
     for start in range(0, len(batch.labels), part):

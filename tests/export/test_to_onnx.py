@@ -23,7 +23,7 @@ from sface.files import sha256
 from sface.infer import FaceEmbedder
 from sface.models import NetworkConfig, load_checkpoint
 from sface.output import Output
-from sface.train.config import TrainConfig
+from sface.train.config import Resources, TrainConfig
 from sface.train.loop import train
 from sface.train.synthetic import draw_crops
 from tests.test_files import largest_file
@@ -156,7 +156,7 @@ def test_a_network_for_larger_crops(tmp_path: Path) -> None:
     (large / "property").write_text("2,224,224\n")
     network = NetworkConfig("MobileFaceNet", embedding_size=16, input_size=224)
     config = TrainConfig(network=network, batch_size=4, max_steps=2, lr=0.01)
-    train(config, large, tmp_path / "out", output=Output(quiet=True))
+    train(config, Resources(str(large)), tmp_path / "out", output=Output(quiet=True))
     assert main(["export", str(tmp_path / "out"), "-o", str(tmp_path / "m.onnx")]) == 0
     assert FaceEmbedder(tmp_path / "m.onnx").input_size == 224
 
