@@ -6,9 +6,11 @@ Every field is an option of `sface train`; docs/train.md says which.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from ..errors import UsageError
 from ..files import write_text
@@ -165,7 +167,7 @@ class TrainConfig:
             "network": NetworkConfig(**fields["network"]),
             "head": HeadConfig(**fields["head"]),
             "augment": AugmentConfig(**fields["augment"]),
-            "stages": tuple(fields["stages"]),
+            "stages": _as_tuple(fields["stages"]),
         }
         return cls(**{**fields, **nested})
 
@@ -198,7 +200,8 @@ class Resources:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Resources":
         """What `to_dict` gave, after its way through JSON."""
-        return cls(**{**fields, "target": fields["target"] and tuple(fields["target"])})
+        target = fields["target"]
+        return cls(**{**fields, "target": None if target is None else _as_tuple(target)})
 
 
 def write_run(path: Path, config: TrainConfig, resources: Resources) -> None:
@@ -220,6 +223,33 @@ def read_run(path: Path) -> tuple[TrainConfig, Resources]:
 def run_of(fields: Mapping[str, Any]) -> tuple[TrainConfig, Resources]:
     """A run's settings from the fields that its config.json and its checkpoints hold. Raises UsageError."""
     try:
-        return TrainConfig.from_dict(fields["training"]), Resources.from_dict(fields["resources"])
+        run = TrainConfig.from_dict(fields["training"]), Resources.from_dict(fields["resources"])
     except (KeyError, TypeError) as error:
         raise UsageError(f"settings are missing or of the wrong kind: {error!r}") from None
+    for part in run:
+        _check_kinds(part)
+    return run
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r} is not a list")
+    return tuple(value)
+
+
+def _check_kinds(part: Any) -> None:
+    """Raise UsageError unless all fields of a dataclass are what their annotations say."""
+    for entry in fields_of(part):
+        value = getattr(part, entry.name)
+        if is_dataclass(value):
+            _check_kinds(value)
+        elif not _is_of(value, entry.type):
+            raise UsageError(f"{entry.name} is of the wrong kind: {value!r}")
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    if isinstance(kind, UnionType):
+        return any(_is_of(value, one) for one in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is_of(item, get_args(kind)[0]) for item in value)
+    return type(value) is kind or (kind is float and type(value) is int)

@@ -122,10 +122,10 @@ def run(args: argparse.Namespace, output: Output) -> int:
         return 0
 
     fields = dataclasses.asdict(result) | {"checkpoint": str(result.checkpoint)}
-    if result.last is None:
-        output.result(f"{args.outdir}: was finished already, at step {result.step}", fields)
-    elif not result.finished:
+    if not result.finished:
         output.result(f"stopped and saved at step {result.step}: {result.checkpoint}; go on with --resume", fields)
+    elif result.last is None:
+        output.result(f"{args.outdir}: was finished already, at step {result.step}", fields)
     else:
         output.result(f"{result.checkpoint}: {result.last.text()}", fields)
     return 0
