@@ -17,23 +17,17 @@ from sface.models.config import NetworkConfig
 from sface.models.networks import build_network
 from sface.train import step
 from sface.train.checkpoints import find_run
-from sface.train.config import HeadConfig, TrainConfig
+from sface.train.config import TrainConfig
 from sface.train.loop import TrainResult
 from sface.train.progress import read_log
 from sface.train.state import TrainState
 from tests.test_files import largest_file
 
-from .runs import CONFIG, FILES, QUIET, command, run, same_weights
+from .runs import CONFIG, FILES, QUIET, command, run
 
 
 def weights(checkpoint: Path) -> dict[str, np.ndarray]:
     return dict(load_file(checkpoint / "model.safetensors"))
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Path:
-    """The checkpoint of CONFIG, for runs with one option changed to be compared with."""
-    return run(CONFIG, drawn_set, tmp_path_factory.mktemp("plain") / "out").checkpoint
 
 
 def test_what_a_run_leaves(run_folder: Path) -> None:
@@ -91,37 +85,6 @@ def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> N
     assert not outdir.exists()
     with pytest.raises(UsageError, match="holds no checkpoint to resume"):
         find_run(outdir, True, QUIET)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"seed": 1},
-        {"lr": 0.03},
-        {"batch_size": 6},
-        {"head": HeadConfig(s=32.0)},
-        {"head": HeadConfig(k=1.0)},
-        {"head": HeadConfig(a=2.0)},
-        {"head": HeadConfig(b=1.6)},
-        {"network": NetworkConfig("MobileFaceNet", embedding_size=32, input_scale=0.0078125)},
-        {"stages": (0,)},
-        {"momentum": 0.0},
-        {"weight_decay": 0.0},
-    ],
-)
-def test_an_option_changes_the_weights(
-    changed: dict[str, object], tmp_path: Path, drawn_set: Path, plain: Path
-) -> None:
-    assert not same_weights(run(replace(CONFIG, **changed), drawn_set, tmp_path / "out").checkpoint, plain)  # type: ignore[arg-type]
-
-
-def test_the_same_options_give_the_same_weights(tmp_path: Path, drawn_set: Path, plain: Path) -> None:
-    assert same_weights(run(CONFIG, drawn_set, tmp_path / "out").checkpoint, plain)
-
-
-def test_embedding_size(tmp_path: Path, drawn_set: Path) -> None:
-    config = replace(CONFIG, network=NetworkConfig("MobileFaceNet", embedding_size=48), max_steps=1)
-    assert weights(run(config, drawn_set, tmp_path / "out").checkpoint)["pre_fc1.weight"].shape == (48, 512)
 
 
 def test_epochs_end_a_run_and_stages_lower_the_rate(tmp_path: Path, drawn_set: Path) -> None:
