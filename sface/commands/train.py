@@ -155,7 +155,7 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
         mode = DATA_MODES[args.data_mode]
         given = {"param_a": mode.a, "param_b": mode.b} | given
         args.data_root = args.data_root or mode.root
-    if not checkpoint and args.head in MARGINS:
+    if not checkpoint and args.head in MARGINS and args.head != config.head.name:
         given = {"margin": MARGINS[args.head]} | given
     fields = _with_flags(config.to_dict(), given, keep=checkpoint is not None)
     changed = {flag: value for flag in _RESOURCES if (value := getattr(args, flag)) is not None}
