@@ -10,7 +10,6 @@ from pathlib import Path
 
 from .errors import StorageError
 
-
 ONE_BY_ONE = 1000  # files
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files import write_atomically
-from .progress import LOG, read_records
+from .run_log import LOG, read_records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,8 +21,9 @@ from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
 from .config import Resources, TrainConfig, write_run
 from .image_sets import ImageSet, open_image_set
 from .loader import Batch, Loader
-from .progress import Measurement, read_verifications
+from .progress import Measurement
 from .ranks import AnyRank, choose_device, import_jittor, rank_line, sum_over_ranks, world_size
+from .run_log import read_verifications
 from .schedule import learning_rate
 from .signals import stop_on_signal
 from .verification import open_sets, verify_network

@@ -15,12 +15,11 @@ from tqdm import tqdm
 from ..errors import StorageError
 from ..files import write_text
 from ..output import Output
+from .run_log import LOG, read_records
 
 if TYPE_CHECKING:
     from ..evaluate.verification import VerificationResult
     from .tensorboard import EventFile
-
-LOG = "log.jsonl"
 
 # Between two verifications the curves are drawn at most once a minute, and in at most one percent of the time.
 DRAW_EVERY = 60.0
@@ -239,35 +238,6 @@ def duration_text(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60} min"
     hours = round(seconds / 3600)
     return f"{hours // 24} d {hours % 24} h"
-
-
-def read_log(outdir: Path) -> list[Mapping[str, Any]]:
-    """The measurements of a run so far, fields of `Measurement`; a last line that a crash cut off is left out."""
-    return [record for record in read_records(outdir) if "loss" in record]
-
-
-def read_verifications(outdir: Path) -> list[Mapping[str, Any]]:
-    """The verifications of a run so far: step, verification (set → accuracy, std, threshold, xnorm), mean_accuracy,
-    best."""
-    return [record for record in read_records(outdir) if "verification" in record]
-
-
-def read_records(outdir: Path) -> list[Mapping[str, Any]]:
-    """Both, in the order in which they were logged."""
-    try:
-        lines = (outdir / LOG).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    records: list[Mapping[str, Any]] = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            break
-        if not isinstance(record, dict) or "step" not in record:
-            break
-        records.append(record)
-    return records
 
 
 class Clock:

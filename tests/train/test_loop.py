@@ -19,7 +19,7 @@ from sface.train import step
 from sface.train.checkpoints import find_run
 from sface.train.config import TrainConfig
 from sface.train.loop import TrainResult
-from sface.train.progress import read_log
+from sface.train.run_log import read_log
 from sface.train.state import TrainState
 from tests.test_files import largest_file
 

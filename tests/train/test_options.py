@@ -19,7 +19,7 @@ from sface.train.batches import BatchMaker
 from sface.train.config import AugmentConfig, HeadConfig, Resources
 from sface.train.loader_workers import LoaderWorkers
 from sface.train.optimizer import is_sharded
-from sface.train.progress import read_log
+from sface.train.run_log import read_log
 from sface.train.step import build_state, load_first_weights
 from tests.conftest import PEOPLE
 from tests.models.weight_files import TorchFiles

@@ -18,7 +18,8 @@ from sface.errors import StorageError
 from sface.evaluate.verification import VerificationResult
 from sface.output import Output
 from sface.train import curves, tensorboard
-from sface.train.progress import Measurement, Progress, duration_text, read_log, read_records, read_verifications
+from sface.train.progress import Measurement, Progress, duration_text
+from sface.train.run_log import read_log, read_records, read_verifications
 from tests.test_files import largest_file
 from tests.train.test_tensorboard import points
 

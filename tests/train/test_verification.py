@@ -20,7 +20,7 @@ from sface.models.checkpoint import load_checkpoint, open_checkpoint
 from sface.output import Output
 from sface.train import loop, verification
 from sface.train.loop import TrainResult
-from sface.train.progress import read_records, read_verifications
+from sface.train.run_log import read_records, read_verifications
 from sface.train.verification import open_sets
 
 from .runs import CONFIG, FILES, FLAGS, QUIET, run, same_weights
