@@ -1,19 +1,15 @@
-"""The pickle of a state dict, read without unpickling: name → tensor, as PyTorch and Jittor write it.
+"""The pickle of a state dict, read without unpickling: name → tensor, as PyTorch and Jittor write it."""
 
-A pickle is a program for a small stack machine; Python's own reader runs whatever that program names. This one knows
-the instructions that weights are written with, by Python 2 or 3 with protocol 2 to 5, and stops at any other. Functions
-that the pickle names are never looked up: the few on the list stand for what they would give.
-"""
-
-import pickletools
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import SEEK_END, BytesIO
-from typing import Any, NoReturn
+from io import BytesIO
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..pickle_machine import Global, PickleMachine
+from ..pickle_machine import refuse as refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +31,6 @@ class Tensor:
     stride: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Global:
-    """A function or class that the pickle names."""
-
-    name: str
-
-
 @dataclass(slots=True)
 class _DType:
     """A NumPy type: "f4", and its byte order."""
@@ -57,18 +46,6 @@ class _Array:
     value: NDArray[Any] | None = None
 
 
-_MARK = object()
-_IGNORED = {"PROTO", "FRAME", "STOP"}
-_CONSTANTS = {"NEWTRUE": True, "NEWFALSE": False, "NONE": None, "EMPTY_TUPLE": (), "MARK": _MARK}
-_ARGUMENTS = {
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"),
-    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-_GETS = {"GET", "BINGET", "LONG_BINGET"}
-
 _STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
 _NUMBERS = {"f2", "f4", "f8", "i4", "i8"}
 
@@ -77,115 +54,52 @@ def read_pickle(file: BytesIO) -> Any:
     """The value of the pickle that starts where `file` stands; `file` is left behind its end.
 
     Dictionaries (with names as keys), lists, tuples, numbers, texts and bytes are themselves, NumPy's arrays are
-    ndarrays, PyTorch's tensors Tensor. Takes no more memory than a few times the file's size.
+    ndarrays, PyTorch's tensors Tensor. Takes memory in proportion to the file's size.
     Raises ValueError that says what is not as it should be; nothing that the file says is ever run.
     """
-    start = file.tell()
-    size = file.seek(0, SEEK_END) - start
-    file.seek(start)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a damaged name may hold escapes that Python warns of
-        return _Machine(size).run(file)
+    return _value(_Machine(file).run())
 
 
-def refuse(reason: str) -> NoReturn:
-    """Raise ValueError."""
-    raise ValueError(reason)
+class _Machine(PickleMachine):
+    """Strings are text or bytes. No more bytes are converted than the pickle may hold: it may name one text any number
+    of times.
+    """
 
+    purpose = "no weights need"
 
-class _Machine:
-    """The stack machine. It converts at most `budget` bytes: a pickle may name one text any number of times."""
+    def __init__(self, file: BytesIO) -> None:
+        super().__init__(file)
+        self._budget = self.size
 
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
-        self._stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
+    def string(self, length: int, encoding: str | None) -> Any:
+        data = self.file.read(length)
+        return data.decode(encoding) if encoding else data
 
-    def run(self, file: BytesIO) -> Any:
-        for opcode, argument, _ in pickletools.genops(file):
-            self._do(opcode.name, argument)
-        if len(self._stack) != 1:
-            refuse("it ends in the middle")
-        return _value(self._stack[0])
-
-    def _do(self, name: str, argument: Any) -> None:
-        stack = self._stack
-        if name in _IGNORED:
-            pass
-        elif name in _ARGUMENTS:
-            stack.append(argument)
-        elif name in _CONSTANTS:
-            stack.append(_CONSTANTS[name])
-        elif name == "EMPTY_DICT":
-            stack.append({})
-        elif name == "EMPTY_LIST":
-            stack.append([])
-        elif name in ("SETITEM", "SETITEMS"):
-            items = self._pop_many(2) if name == "SETITEM" else self._pop_to_mark()
-            self._set_items(self._top(), items)
-        elif name in ("APPEND", "APPENDS"):
-            items = self._pop_many(1) if name == "APPEND" else self._pop_to_mark()
-            if not isinstance(target := self._top(), list):
-                refuse("it appends to what is not a list")
-            target.extend(items)
-        elif name == "TUPLE":
-            stack.append(tuple(self._pop_to_mark()))
-        elif name in _TUPLES:
-            stack.append(tuple(self._pop_many(_TUPLES[name])))
-        elif name in _PUTS:
-            self._memo[argument] = self._top()
-        elif name == "MEMOIZE":
-            self._memo[len(self._memo)] = self._top()
-        elif name in _GETS:
-            if argument not in self._memo:
-                refuse("it refers to a value that it has not made")
-            stack.append(self._memo[argument])
-        elif name == "GLOBAL":
-            stack.append(_allowed(argument.replace(" ", ".")))
-        elif name == "STACK_GLOBAL":
-            stack.append(_allowed(".".join(str(part) for part in self._pop_many(2) if isinstance(part, str))))
-        elif name == "BINPERSID":
-            stack.append(_storage(self._pop()))
-        elif name == "REDUCE":
-            function, arguments = self._pop_many(2)
-            if not isinstance(function, _Global) or not isinstance(arguments, tuple):
-                refuse("it calls what is not a function")
-            stack.append(_FUNCTIONS[function.name](self, arguments))
-        elif name == "BUILD":
-            state = self._pop()
-            self._build(self._top(), state)
-        else:
-            refuse(f"it holds the instruction {name}, which no weights need")
-
-    def _top(self) -> Any:
-        if not self._stack or self._stack[-1] is _MARK:
-            refuse("an instruction lacks its value")
-        return self._stack[-1]
-
-    def _pop(self) -> Any:
-        value = self._top()
-        self._stack.pop()
+    def name(self, value: Any) -> str:
+        if not isinstance(value, str):
+            refuse("a name is not a text")
         return value
 
-    def _pop_many(self, count: int) -> list[Any]:
-        return [self._pop() for _ in range(count)][::-1]
-
-    def _pop_to_mark(self) -> list[Any]:
-        items = []
-        while self._stack and self._stack[-1] is not _MARK:
-            items.append(self._stack.pop())
-        if not self._stack:
-            refuse("an instruction lacks its value")
-        self._stack.pop()
-        return items[::-1]
+    def other(self, instruction: str) -> None:
+        match instruction:
+            case "EMPTY_DICT":
+                self.stack.append({})
+            case "SETITEM":
+                items = self.pop_many(2)
+                self._set_items(self.top(), items)
+            case "SETITEMS":
+                items = self.pop_to_mark()
+                self._set_items(self.top(), items)
+            case "BINPERSID":
+                self.stack.append(_storage(self.pop()))
+            case _:
+                super().other(instruction)
 
     def _set_items(self, target: Any, items: list[Any]) -> None:
         if not isinstance(target, dict) or len(items) % 2:
             refuse("it sets items of what is not a dictionary")
         for key, value in zip(items[0::2], items[1::2], strict=True):
-            if not isinstance(key, str):
-                refuse("a name is not a text")
-            target[key] = _value(value)
+            target[self.name(key)] = _value(value)
 
     def _bytes(self, value: Any) -> bytes:
         """Bytes, which Python 2 writes as its kind of text, and Python 3 with protocol 2 as Latin-1."""
@@ -194,14 +108,14 @@ class _Machine:
             if self._budget < 0:
                 refuse("it converts more text than it holds")
             return value.encode("latin-1")
-        if not isinstance(value, bytes | bytearray):
+        if not isinstance(value, bytes):
             refuse("the numbers of an array are not bytes")
-        return bytes(value) if isinstance(value, bytearray) else value
+        return value
 
     # What the allowed functions give. NumPy writes an array as an empty one, _reconstruct(ndarray, (0,), "b"), and its
     # state: version, shape, type, order, bytes; with protocol 5 in one call, _frombuffer(bytes, type, shape, order).
 
-    def _build(self, target: Any, state: Any) -> None:
+    def build(self, target: Any, state: Any) -> None:
         match target, state:
             case dict(), dict():
                 pass  # versions of PyTorch's layers
@@ -261,25 +175,18 @@ class _Machine:
     def _type_alone(self, _arguments: tuple[Any, ...]) -> Any:
         return refuse("it makes an array in an unknown way")
 
-
-_FUNCTIONS: dict[str, Callable[[_Machine, tuple[Any, ...]], Any]] = {
-    "collections.OrderedDict": _Machine._dictionary,
-    "torch._utils._rebuild_tensor_v2": _Machine._tensor,
-    "torch._utils._rebuild_parameter": _Machine._parameter,
-    **{f"torch.{name}": _Machine._type_alone for name in _STORAGES},
-    **dict.fromkeys(("jittor.jittor_core.Var", "jittor_core.Var"), _Machine._var),
-    "_codecs.encode": _Machine._encode,
-    "numpy.dtype": _Machine._dtype,
-    "numpy.ndarray": _Machine._type_alone,
-    **{f"numpy.{core}.multiarray._reconstruct": _Machine._empty_array for core in ("core", "_core")},
-    **{f"numpy.{core}.numeric._frombuffer": _Machine._array_of_buffer for core in ("core", "_core")},
-}
-
-
-def _allowed(name: str) -> _Global:
-    if name not in _FUNCTIONS:
-        refuse(f"it wants to use {name[:100]!r}, which no weights need; don't trust it")
-    return _Global(name)
+    functions: ClassVar[Mapping[str, Callable[[Any, tuple[Any, ...]], Any]]] = {
+        "collections.OrderedDict": _dictionary,
+        "torch._utils._rebuild_tensor_v2": _tensor,
+        "torch._utils._rebuild_parameter": _parameter,
+        **dict.fromkeys((f"torch.{name}" for name in _STORAGES), _type_alone),
+        **dict.fromkeys(("jittor.jittor_core.Var", "jittor_core.Var"), _var),
+        "_codecs.encode": _encode,
+        "numpy.dtype": _dtype,
+        "numpy.ndarray": _type_alone,
+        **dict.fromkeys(("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"), _empty_array),
+        **dict.fromkeys(("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"), _array_of_buffer),
+    }
 
 
 def _value(value: Any) -> Any:
@@ -291,7 +198,7 @@ def _value(value: Any) -> Any:
 def _storage(place: Any) -> Storage:
     """What PyTorch writes for a storage: "storage", its class, key, device, count, and in its old format None."""
     match place:
-        case ("storage", _Global(name=name), str() | int() as key, str(), int() as count, *rest):
+        case ("storage", Global(name=name), str() | int() as key, str(), int() as count, *rest):
             kind = name.removeprefix("torch.")
             if kind in _STORAGES and count >= 0 and rest in ([], [None]):
                 return Storage(np.dtype(_STORAGES[kind]), str(key), count)

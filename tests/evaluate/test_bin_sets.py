@@ -186,8 +186,12 @@ def test_a_hostile_name_is_said(tmp_path: Path) -> None:
         (pickle.dumps(([np.zeros((2, 2, 3), np.uint8), *IMAGES[1:]], SAME)), "image 0 is not the bytes"),
         (pickle.dumps((arrays(), SAME), 3).replace(b"K\x01K", b"K\x01K\x01K", 1), "changes a value in an unknown way"),
         (pickle.dumps((arrays((-1, 1)), SAME), 3).replace(b"K\x01\x86", b"K\x02\x86"), "as many bytes as its shape"),
+        (pickle.dumps((arrays((1,) * 8 + (-1,)), SAME), 3), "the shape of an array is damaged"),
+        (pickle.dumps((IMAGES, SAME), 2).replace("\x89PNG".encode(), b"\xff\xffPNG", 1), "damaged one .*utf-8"),
+        (b"\x80\x02cos\\q\nsystem\n.", "it wants to use 'os"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_what_is_no_set(data: bytes, reason: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"small\.bin: .*{reason}"):
         open_bin(written(tmp_path, data))
@@ -223,6 +227,20 @@ def test_damaged_bytes_are_an_error_or_another_set(data: bytes, tmp_path: Path) 
         try:
             bin_set = open_bin(written(tmp_path, bytes(damaged)))
             assert len(bin_set) >= 10
+        except (DataError, ImageError):
+            refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize("way", ["Python 2", "bytes, protocol 2", *(f"NumPy (-1,), protocol {p}" for p in (2, 4, 5))])
+def test_inserted_instructions_are_an_error_or_another_set(way: str, tmp_path: Path) -> None:
+    generator, refused = np.random.default_rng(0), 0
+    places = [position or 0 for _, _, position in pickletools.genops(WAYS[way])]
+    codes = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
+    for _ in range(200):
+        place, code = generator.choice(places), codes[generator.integers(len(codes))]
+        try:
+            open_bin(written(tmp_path, WAYS[way][:place] + code + WAYS[way][place:]))
         except (DataError, ImageError):
             refused += 1
     assert refused > 100

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import pickletools
 import struct
 import zipfile
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_other_types_counters_and_the_prefix(
     assert same(read, expected)
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
 def test_arrays_of_every_protocol(protocol: int, tmp_path: Path, arrays: Arrays) -> None:
     (tmp_path / "w.pkl").write_bytes(pickle.dumps(arrays, protocol))
     assert same(read_state_dict(tmp_path / "w.pkl"), arrays)
@@ -173,8 +174,12 @@ def test_nothing_is_run(kind: str, function: Any, tmp_path: Path, arrays: Arrays
         (b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"x.", "not weights of PyTorch or Jittor"),
         (b"\x80\x02cbuiltins\ndict\n)\x81.", "wants to use 'builtins.dict'"),
         (b"\x80\x02(icollections\nOrderedDict\n.", "the instruction INST"),
+        (b"\x80\x02cos\\q\nsystem\n.", "wants to use 'os"),
+        (b"\x80\x02}X\x01\x00\x00\x00\xffK\x01s.", "utf-8"),
+        (b"\x80\x04K\x01K\x01\x93.", "a name is not a text"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_anything_else_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(content)
     with pytest.raises(CheckpointError, match=words) as error:
@@ -230,6 +235,21 @@ def test_a_compressed_archive(tmp_path: Path, torch_files: TorchFiles) -> None:
     assert file.stat().st_size < 10_000
     with pytest.raises(CheckpointError, match="is compressed, or larger than the file"):
         read_state_dict(file)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_inserted_instructions_are_an_error_of_ours(protocol: int, tmp_path: Path, arrays: Arrays) -> None:
+    file, whole, refused = tmp_path / "w", pickle.dumps(arrays, protocol), 0
+    places = [position or 0 for _, _, position in pickletools.genops(whole)]
+    codes = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
+    for _ in range(300):
+        place, code = RANDOM.choice(places), codes[RANDOM.integers(len(codes))]
+        file.write_bytes(whole[:place] + code + whole[place:])
+        try:
+            read_state_dict(file)
+        except CheckpointError:
+            refused += 1
+    assert refused > 150
 
 
 @pytest.mark.parametrize("kind", FORMATS)
