@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import CheckpointError, StorageError, UsageError
 from ..evaluate.verification import VerificationResult
 from ..files import write_text
-from ..models.checkpoint import BEST, Checkpoint, best_folder, open_checkpoint, read_tensors, step_folders
+from ..models.checkpoint import BEST, Checkpoint, best_folder, open_checkpoint, read_tensors, step_folder, step_folders
 from ..output import Output
 
 
@@ -25,7 +25,7 @@ def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:
     none of its checkpoints is whole. A run that ended before its first checkpoint left nothing to go on from, and is
     begun anew.
     """
-    folders = step_folders(outdir)
+    folders = _all_folders(outdir)
     if not resume:
         if folders:
             raise UsageError(f"{outdir}: already holds a run; go on with --resume, or choose another --outdir")
@@ -35,6 +35,8 @@ def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:
     for folder in reversed(folders):
         try:
             checkpoint = open_checkpoint(folder)
+            if step_folder(outdir, checkpoint.description["step"]) != folder:
+                raise CheckpointError(f"{folder}: says of itself that it is of step {checkpoint.description['step']}")
             for name in checkpoint.description["files"]:
                 read_tensors(checkpoint, name)
             return checkpoint
@@ -47,9 +49,11 @@ def tidy(outdir: Path, step: int) -> None:
     """Before a run goes on from `step`: set aside the later checkpoints, which are damaged, and remove what a crash
     left half-written. Raises StorageError."""
     try:
-        for folder in step_folders(outdir):
+        for folder in _all_folders(outdir):
             if int(folder.name.removeprefix("step-")) > step:
-                folder.rename(outdir / f"damaged-{folder.name}")
+                aside = outdir / f"damaged-{folder.name}"
+                shutil.rmtree(aside, ignore_errors=True)  # the same step may have been damaged before
+                folder.rename(aside)
         for left in outdir.glob(".step-*"):
             shutil.rmtree(left)
     except OSError as error:
@@ -81,3 +85,8 @@ def mark_best(outdir: Path, step: int, results: Sequence[VerificationResult]) ->
 def mean_accuracy(results: Sequence[VerificationResult]) -> float:
     """The mean over the sets."""
     return sum(result.accuracy for result in results) / len(results)
+
+
+def _all_folders(outdir: Path) -> list[Path]:
+    """The checkpoints in a run's folder, the oldest first; also those that have lost their description."""
+    return sorted(path for path in outdir.glob("step-*") if path.is_dir() and path.name[5:].isdecimal())

@@ -27,11 +27,10 @@ from ..errors import SFaceError, UsageError
 from ..opencv import cv2
 from .batches import NO_IMAGE, BatchMaker
 from .image_sets import Image, Labels
+from .signals import STOPPING
 
 SLOTS = 3  # of each process: one is in use, one is ready, one is being filled
 _PARENT_CHECK = 1.0  # seconds after which a process without work looks whether its parent lives
-# The parent answers these, and ends the processes: Ctrl-C reaches all of them, and so does mpirun's SIGTERM.
-_BLOCKED = (signal.SIGINT, signal.SIGTERM)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -218,10 +217,11 @@ def _cores() -> set[int]:
 
 @contextmanager
 def _inheriting() -> Iterator[None]:
-    """What spawned processes inherit, for the time of starting them: one thread each, and the signals blocked."""
+    """What spawned processes inherit, for the time of starting them: one thread each, and the signals blocked that
+    the parent answers. Ctrl-C reaches all of them, and so does what mpirun passes on."""
     resource_tracker.ensure_running()  # multiprocessing's own; its start would unblock the signals
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     os.environ.update(_ONE_THREAD)
     try:
         yield

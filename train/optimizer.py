@@ -82,15 +82,17 @@ def _average(gradients: dict[str, Any], leave_out: set[str]) -> None:
     """Average gradients over the processes, one after the other, in the same order everywhere."""
     if world_size() == 1:
         return
+    share = 1 / world_size()
     before: list[Any] = []
     for name, gradient in gradients.items():
         if name not in leave_out:
             # The dependency keeps the order in which the processes meet; without it they wait for each other for ever.
-            averaged = gradient.mpi_all_reduce("mean")
-            reduction = averaged._input(0) if averaged.is_stop_grad() else averaged
+            # Not "mean": Jittor would divide dozens of gradients in operators that take it minutes to write.
+            summed = gradient.mpi_all_reduce("add")
+            reduction = summed._input(0) if summed.is_stop_grad() else summed
             reduction._add_dependency(before)
             before = [reduction]
-            gradients[name] = averaged
+            gradients[name] = summed * share
 
 
 def _batchnorm_parameters(module: nn.Module) -> list[Any]:

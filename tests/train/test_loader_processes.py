@@ -180,7 +180,7 @@ def test_more_than_one_percent_of_damaged_pictures_in_all_processes_together() -
         ("refuse", r"loader process [12] of 2 failed at image 55 of odd: the disk was taken out; put it back"),
         ("exit", r"loader process [12] of 2 ended with exit code 7 at image 55 of odd"),
         ("kill", r"loader process [12] of 2 was ended by SIGKILL at image 55 of odd; .*memory.*--num_workers"),
-        ("signal", r"loader process [12] of 2 was ended by SIGUSR1 at image 55 of odd"),
+        ("signal", r"loader process [12] of 2 was ended by SIGUSR2 at image 55 of odd"),
     ],
 )
 def test_a_picture_at_which_a_process_fails(fault: str, message: str) -> None:
