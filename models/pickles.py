@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pickle_machine import Global, PickleMachine
-from ..pickle_machine import refuse as refuse
+from ..pickle_machine import Global, PickleMachine, refuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ from jittor import nn
 from numpy.typing import NDArray
 
 from ..errors import CheckpointError
+from ..pickle_machine import refuse
 from .checkpoint import fill
 from .config import NetworkConfig
 from .networks import build_network, state
-from .pickles import Storage, Tensor, read_pickle, refuse
+from .pickles import Storage, Tensor, read_pickle
 
 Array = NDArray[np.float32]
 
@@ -76,7 +77,7 @@ def read_state_dict(path: Path) -> dict[str, Array]:
     try:
         return _floats(_read(data), len(data))
     except _DAMAGE as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:200]  # zipfile's may be as long as the file
         raise CheckpointError(
             f"{path}: not weights of PyTorch or Jittor, or damaged ones ({reason}); get the file again"
         ) from error
