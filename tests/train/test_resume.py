@@ -21,7 +21,6 @@ from sface.train.run_log import read_log, read_verifications
 from .processes import PATIENCE, Process, children, is_loader, same_bits, steps
 from .runs import CONFIG, FLAGS, command, run
 
-
 # Seen once in about a hundred starts after kills, in Jittor's compiler threads. It must lose as little as a kill does.
 JITTOR_CRASHED = "Caught segfault"
 
