@@ -6,6 +6,7 @@ Nothing in a step waits for the device: what is to be shown is read every LOG_EV
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,8 @@ def train(
             return TrainResult(checkpoint.folder, step, finished=True, last=None, unreadable=0)
         run.prepare_folder(step)
         own_output.note(rank_line(config.batch_size, resources.num_workers))
-        watch = Watch(outdir, step, last_step, config, loader, output)
-        with stop_on_signal() as stopped:
+        with closing(Watch(outdir, step, last_step, config, loader, output)) as watch, stop_on_signal() as stopped:
             step, last = _steps(run, loader, watch, step, last_step, stopped)
-        watch.close()
         finished = step >= last_step and not run.left_out_verification(step)
         return TrainResult(step_folder(outdir, step), step, finished, last, len(loader.unreadable))
 
