@@ -1,4 +1,4 @@
-"""A trained network → an ONNX file that is proven to be the same function.
+"""A trained face network → an ONNX file that says all about itself and is proven to be the same function.
 
 The file takes float32 (batch, 3, S, S), RGB, 0..255, and gives the raw embedding float32 (batch, D). Normalisation is
 inside: its Sub and Mul are the graph's first two nodes, which is where other readers look for them.
@@ -6,9 +6,7 @@ inside: its Sub and Mul are the graph's first two nodes, which is where other re
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import jittor as jt
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -22,11 +20,15 @@ from ..metadata import ModelMetadata
 from ..models.checkpoint import load_checkpoint
 from ..models.config import NetworkConfig
 from ..models.published import load_published
-from ..onnx_session import open_session
-from .parity import Array, Parity, check_parity, random_crops
-from .passes import fold_batchnorm
-from .rules import LAYERS
-from .trace import trace
+from .exporter import run_file, run_module, trace_module
+from .first_difference import first_difference
+from .metadata import load_model
+from .parity import Parity, in_batches, measure_embeddings, network_input, random_crops, settle
+from .passes import run_passes
+from .serialize import serialize
+from .target import ONNXRUNTIME, Target
+from .trace import Traced
+from .unit_output import add_unit_output
 
 INPUT, OUTPUT = "input", "embedding"
 # Of the head's settings, those that its formula has.
@@ -34,40 +36,57 @@ LOSS_PARAMETERS = {"SFace": ("s", "k", "a", "b"), "ArcFace": ("s", "margin"), "C
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A network with its weights, and where it comes from: a checkpoint's folder, or a file of published weights."""
+
+    module: nn.Module
+    path: Path
+    metadata: ModelMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the file is to be.
+
+    target       what it is to be fast in (export/target.py)
+    batch        a fixed number of crops; None: free, unless the target wants it fixed
+    unit_output  the graph gives unit vectors
+    without      names of passes that are left out
+    report       a JSON file for what was measured, written also where the file is refused
+    """
+
+    target: Target = ONNXRUNTIME
+    batch: int | None = None
+    unit_output: bool = False
+    without: tuple[str, ...] = ()
+    report: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
-    """What was written, and how equal it is. `checkpoint` is the folder, or the file of published weights."""
+    """What was written, and how equal it is."""
 
     path: Path
-    checkpoint: Path
+    source: Source
     parity: Parity
-    metadata: ModelMetadata
     nodes: int
     size: int  # bytes
 
 
-def export_checkpoint(checkpoint_path: Path, path: Path, face_crops: npt.NDArray[np.uint8]) -> Export:
-    """Write the backbone of a checkpoint, or of a run's (as `open_checkpoint`), to the ONNX file `path`.
-
-    The file is compared with the network on noise and on `face_crops`, uint8 (at least 7, S, S, 3) RGB.
-    Raises CheckpointError, ModelError (the module can't be written), ParityError (it differs) or StorageError; then
-    there is no file, or still the one that was there.
-    """
+def open_trained(checkpoint_path: Path) -> Source:
+    """The backbone of a checkpoint, or of a run's (as `models.checkpoint.open_checkpoint`). Raises CheckpointError."""
     module, checkpoint = load_checkpoint(checkpoint_path)
-    training = checkpoint.description["training"]
-    head = training["head"]
+    head = checkpoint.description["training"]["head"]
     loss = ", ".join(f"{name}={head[name]:g}" for name in LOSS_PARAMETERS[head["name"]])
     metadata = describe(
         checkpoint.network, loss=f"{head['name']} {loss}".strip(), training_set=checkpoint.description["data"]["name"]
     )
-    return _export(module, metadata, checkpoint.folder, path, face_crops)
+    return Source(module, checkpoint.folder, metadata)
 
 
-def export_published(weights: Path, network: NetworkConfig, path: Path, face_crops: npt.NDArray[np.uint8]) -> Export:
-    """Write the published code's `weights` (models/published.py) of `network` to the ONNX file `path`.
-
-    Loss and training set stay unknown. Compared, and raises, as `export_checkpoint`.
-    """
-    return _export(load_published(weights, network), describe(network), weights, path, face_crops)
+def open_published(weights: Path, network: NetworkConfig) -> Source:
+    """The published code's `weights` (models/published.py) of `network`. Loss and training set stay unknown."""
+    return Source(load_published(weights, network), weights, describe(network))
 
 
 def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") -> ModelMetadata:
@@ -84,36 +103,61 @@ def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") 
     )
 
 
-def _export(
-    module: nn.Module, metadata: ModelMetadata, source: Path, path: Path, face_crops: npt.NDArray[np.uint8]
+def export_network(
+    source: Source, path: Path, face_crops: npt.NDArray[np.uint8], options: Options | None = None
 ) -> Export:
-    size = metadata.input_size
-    model = trace(module, (2, 3, size, size), LAYERS, (INPUT, OUTPUT))
-    fold_batchnorm.apply(model)
-    model.metadata_props.update(metadata.to_props())
+    """Write a face network to the ONNX file `path`.
+
+    The file is compared with the network on noise and on `face_crops`, uint8 (at least 7, S, S, 3) RGB.
+    Raises ModelError (the module can't be written), ParityError (it differs) or StorageError; then there is no file, or
+    still the one that was there.
+    """
+    options = options or Options()
+    traced = _trace(source, options.batch or options.target.batch)
+    model = traced.model
+    run_passes(model, without={*options.without, *options.target.without})
+    if options.unit_output:
+        add_unit_output(model)
+    model.metadata_props.update(source.metadata.to_props())
     data = serialize(model)
-    parity = check_parity(
-        lambda x: np.asarray(module(jt.array(x)).numpy()), _run(data), [random_crops(7, size), face_crops]
-    )
+    parity = _prove(source, traced, model, data, face_crops, options.report)
     write_bytes(path, data)
-    return Export(path, source, parity, metadata, len(model.graph), len(data))
+    return Export(path, source, parity, len(model.graph), len(data))
 
 
-def serialize(model: ir.Model) -> bytes:
-    """The model's bytes, after onnx's checker. Raises ModelError."""
-    proto = ir.serde.serialize_model(model)
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
-    return bytes(proto.SerializeToString(deterministic=True))
+def check_file(path: Path, source: Source, face_crops: npt.NDArray[np.uint8], report: Path | None = None) -> Parity:
+    """Compare an existing ONNX file with a network, as `export_network` does. Raises ModelError, ParityError."""
+    proto = load_model(path)
+    if any(map(onnx.external_data_helper.uses_external_data, proto.graph.initializer)):
+        raise ModelError(f"{path}: keeps its weights in other files; save it as one file first (onnx.save)")
+    model, data = ir.serde.deserialize_model(proto), proto.SerializeToString()
+    return _prove(source, _trace(source, None), model, data, face_crops, report)
 
 
-def _run(data: bytes) -> Any:
-    """The exported model in onnxruntime as a function of the input."""
-    session = open_session(data, "the exported graph")
+def _trace(source: Source, batch: int | None) -> Traced:
+    size = source.metadata.input_size
+    inputs = {INPUT: ((batch or 2, 3, size, size), "float32")}
+    return trace_module(source.module, inputs, [OUTPUT], dynamic_batch=batch is None)
 
-    def run(x: Array) -> Array:
-        return np.asarray(session.run([OUTPUT], {INPUT: x})[0])
 
-    return run
+def _prove(
+    source: Source,
+    traced: Traced,
+    model: ir.Model,
+    data: bytes,
+    face_crops: npt.NDArray[np.uint8],
+    report: Path | None,
+) -> Parity:
+    network, exported = run_module(source.module), run_file(data)
+    fixed = model.graph.inputs[0].shape[0] if model.graph.inputs and model.graph.inputs[0].shape else None
+    run = in_batches(lambda x: exported(x)[0], fixed if isinstance(fixed, int) else None)
+    crops = [random_crops(7, source.metadata.input_size), face_crops]
+    parity = measure_embeddings(lambda x: network(x)[0], run, crops)
+    rows = network_input(face_crops[: fixed if isinstance(fixed, int) else 2])
+    settle(
+        parity,
+        must_matter=True,
+        first_difference=lambda: first_difference(source.module, model, traced.layers, (rows,)),
+        report=report,
+    )
+    return parity

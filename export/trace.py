@@ -1,186 +1,162 @@
 """Runs a Jittor module once on symbolic values and writes down what it does as an ONNX graph.
 
-A module whose class has a rule in export/rules becomes the nodes of that rule. Of every other module its own `execute`
-is run, with a `Symbol` for each value, so that plain Python (loops, conditions on configuration, x + y) needs no rule.
+A layer or function that has a rule (export/rules) becomes the nodes of that rule. Of every other layer its own
+`execute` is run, with a `Symbol` for each value, so that plain Python (loops, conditions on configuration, arithmetic)
+and functions that Jittor itself writes in Python need no rule.
 """
 
+import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+import jittor as jt
 import onnx_ir as ir
 from jittor import nn
 
-from ..errors import ModelError
-
-OPSET = 17
-# The format of the file that goes with opset 17; the newest that OpenCV 4.8 and onnxruntime of 2022 read.
-IR_VERSION = 8
+from ..errors import ModelError, SFaceError
+from .graph import OPERATORS, OPSET, Graph, Rule, Symbol
+from .shapes import BatchSize
 
 
-class BatchSize(int):
-    """The size of the batch axis: a number while tracing, free in the graph."""
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The graph of a module. `layers` has, in the order in which they ended, each layer's path and the name of its
+    value in the graph, for those that give one value."""
 
-
-class Symbol:
-    """A float32 value of the graph. `shape` is that of the traced run; a BatchSize in it is free in the graph."""
-
-    def __init__(self, graph: "Graph", value: ir.Value, shape: Sequence[int]) -> None:
-        self.graph = graph
-        self.value = value
-        self.shape = tuple(shape)
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def __add__(self, other: Any) -> "Symbol":
-        return self.graph.elementwise("Add", self, other)
-
-    def __sub__(self, other: Any) -> "Symbol":
-        return self.graph.elementwise("Sub", self, other)
-
-    def __mul__(self, other: Any) -> "Symbol":
-        return self.graph.elementwise("Mul", self, other)
-
-    def __truediv__(self, other: Any) -> "Symbol":
-        return self.graph.elementwise("Div", self, other)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def reshape(self, *shape: Any) -> "Symbol":
-        """To a shape whose batch axis, if it keeps one, is `x.shape[0]`."""
-        target = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-        return self.graph.reshape(self, target)
-
-    def __bool__(self) -> bool:
-        raise ModelError(f"{self.graph.path}: a condition on the values of the data can't be exported")
-
-    def __getattr__(self, name: str) -> Any:
-        raise ModelError(f"{self.graph.path}: the operation {name!r} on a value has no rule and can't be exported")
-
-
-class Graph:
-    """The ONNX graph while it is written. `path` is that of the layer at work, such as "res_3.model.block0"."""
-
-    def __init__(self, input_shape: Sequence[int], input_name: str) -> None:
-        self._names: list[str] = []
-        self._used: dict[str, int] = {}
-        self.nodes: list[ir.Node] = []
-        self.initializers: list[ir.Value] = []
-        value = ir.Value(
-            name=input_name, shape=ir.Shape(["batch", *input_shape[1:]]), type=ir.TensorType(ir.DataType.FLOAT)
-        )
-        self.input = Symbol(self, value, (BatchSize(input_shape[0]), *input_shape[1:]))
-
-    @property
-    def path(self) -> str:
-        return self._names[-1] if self._names else "the module"
-
-    @contextmanager
-    def inside(self, name: str) -> Iterator[None]:
-        """While the layer at the path `name` is at work."""
-        self._names.append(name)
-        try:
-            yield
-        finally:
-            self._names.pop()
-
-    def _unique(self, name: str) -> str:
-        count = self._used[name] = self._used.get(name, 0) + 1
-        return name if count == 1 else f"{name}_{count}"
-
-    def constant(self, name: str, value: Any) -> Symbol:
-        """A constant: a Var, an array or a number. `name` is told apart by the layer's path."""
-        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
-        full = self._unique(".".join([*self._names[-1:], name]))
-        initializer = ir.Value(name=full, const_value=ir.tensor(array, name=full))
-        initializer.shape, initializer.dtype = ir.Shape(array.shape), ir.DataType.from_numpy(array.dtype)
-        self.initializers.append(initializer)
-        return Symbol(self, initializer, array.shape)
-
-    def node(self, op_type: str, inputs: Sequence[Symbol], shape: Sequence[int], **attributes: Any) -> Symbol:
-        """Add a node of ONNX's own domain with one float32 output of `shape`."""
-        name = self._unique(".".join([*self._names[-1:], op_type]))
-        node = ir.node(op_type, [symbol.value for symbol in inputs], attributes or None, name=name)
-        output = node.outputs[0]
-        output.name = name
-        output.shape = ir.Shape(["batch" if isinstance(size, BatchSize) else int(size) for size in shape])
-        output.dtype = ir.DataType.FLOAT
-        self.nodes.append(node)
-        return Symbol(self, output, shape)
-
-    def elementwise(self, op_type: str, x: Symbol, other: Any) -> Symbol:
-        """Add, Sub, Mul or Div of a value and another, a Var or a number."""
-        y = other if isinstance(other, Symbol) else self.constant("constant", _float32(other))
-        try:
-            shape = np.broadcast_shapes(x.shape, y.shape)
-        except ValueError:
-            raise ModelError(f"{self.path}: {op_type} of shapes {x.shape} and {y.shape}") from None
-        if isinstance(x.shape[0], BatchSize) and len(shape) == len(x.shape):
-            shape = (x.shape[0], *shape[1:])
-        return self.node(op_type, [x, y], shape)
-
-    def reshape(self, x: Symbol, target: Sequence[int]) -> Symbol:
-        """Reshape; a BatchSize in front stays free."""
-        keeps_batch = isinstance(x.shape[0], BatchSize) and bool(target) and isinstance(target[0], BatchSize)
-        if isinstance(x.shape[0], BatchSize) and not keeps_batch:
-            raise ModelError(f"{self.path}: reshape to {tuple(target)} fixes the batch; begin it with x.shape[0]")
-        total = int(np.prod([int(size) for size in x.shape]))
-        known = int(np.prod([int(size) for size in target if size != -1]))
-        shape = tuple(total // known if size == -1 else size for size in target)
-        if int(np.prod([int(size) for size in shape])) != total:
-            raise ModelError(f"{self.path}: reshape of {x.shape} to {tuple(target)}")
-        # In ONNX a 0 means: as in the input.
-        wanted = np.array([0 if isinstance(size, BatchSize) else size for size in shape], dtype=np.int64)
-        return self.node("Reshape", [x, self.constant("shape", wanted)], shape)
-
-    def model(self, output: Symbol, output_name: str) -> ir.Model:
-        """The finished model with `output` as its only output."""
-        output.value.name = output_name
-        graph = ir.Graph(
-            [self.input.value],
-            [output.value],
-            nodes=self.nodes,
-            initializers=self.initializers,
-            opset_imports={"": OPSET},
-            name="sface",
-        )
-        return ir.Model(graph, ir_version=IR_VERSION, producer_name="sface")
+    model: ir.Model
+    layers: list[tuple[str, str]] = field(default_factory=list)
 
 
 def trace(
-    module: nn.Module, input_shape: Sequence[int], rules: Mapping[type, Callable[..., Symbol]], names: tuple[str, str]
-) -> ir.Model:
-    """Write `module`, in evaluation mode, as an ONNX model with one input and one output, called `names`.
+    module: nn.Module,
+    inputs: Mapping[str, tuple[Sequence[int], str]],
+    output_names: Sequence[str] | None,
+    *,
+    layers: Mapping[type, Rule],
+    operations: Mapping[str, Rule],
+    opset: int = OPSET,
+    dynamic_batch: bool = True,
+) -> Traced:
+    """Write `module`, as it behaves in evaluation mode, as an ONNX model; the module is left as it was.
 
-    input_shape: of the run, its first axis the batch. Raises ModelError, with the layer's path, for what has no rule.
+    inputs: name → shape and dtype of each. With `dynamic_batch` the first axis of each input that is as long as the
+    first input's is free in the graph. output_names: None names them "output", or "output_0", "output_1", ...
+
+    Raises ModelError, with the layer's path, for what has no rule.
     """
-    graph = Graph(input_shape, names[0])
+    graph = Graph(operations)
     paths = {id(layer): path for path, layer in module.named_modules()}
+    batch = next(iter(inputs.values()))[0][:1]
+    symbols = []
+    for name, (shape, dtype) in inputs.items():
+        free = dynamic_batch and bool(shape) and shape[0] == batch[0]
+        symbols.append(graph.input(name, [BatchSize(shape[0]), *shape[1:]] if free else shape, dtype))
+    values: list[tuple[str, Symbol]] = []
 
     def call(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        with graph.inside(paths[id(layer)]) if layer is not module else nullcontext():
-            if (rule := rules.get(type(layer))) is not None:
-                return rule(graph, layer, *args, **kwargs)
-            return layer.execute(*args, **kwargs)
+        # A layer that is made on the spot has no path; it counts as part of the one that made it.
+        path = paths.get(id(layer), graph.path if graph.path != "the module" else "")
+        with graph.inside(path):
+            try:
+                rule = layers.get(type(layer))
+                output = rule(graph, layer, *args, **kwargs) if rule else layer.execute(*args, **kwargs)
+            except SFaceError:
+                raise
+            except Exception as error:
+                reason = str(error).strip().split("\n")[0] or type(error).__name__
+                raise ModelError(f"{graph.path} ({type(layer).__name__}): can't be exported: {reason}") from error
+        if isinstance(output, Symbol) and id(layer) in paths and layer is not module:
+            values.append((path, output))
+        return output
 
-    original = nn.Module.__call__
-    nn.Module.__call__ = call
+    with evaluating(module), _patched(graph, module, call):
+        output = module(*symbols)
+    outputs = _named(output, output_names)
+    model = graph.model(outputs, opset)
+    return Traced(model, [(path, str(symbol.value.name)) for path, symbol in values])
+
+
+def _named(output: Any, names: Sequence[str] | None) -> dict[str, Symbol]:
+    """The module's outputs by name."""
+    if isinstance(output, dict):
+        found, default = list(output.values()), [str(name) for name in output]
+    elif isinstance(output, tuple | list):
+        found, default = list(output), [f"output_{index}" for index in range(len(output))]
+    else:
+        found, default = [output], ["output"]
+    if wrong := [type(value).__name__ for value in found if not isinstance(value, Symbol)]:
+        raise ModelError(f"the module gives {wrong[0]}, not values of its input; it can't be exported")
+    names = default if names is None else list(names)
+    if len(names) != len(found) or len(set(names)) != len(names):
+        raise ModelError(f"{len(found)} outputs are called {names}; each needs a name of its own")
+    return dict(zip(names, found, strict=True))
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode for a while. (Its own `eval` would also change which Vars have a gradient.)"""
+    layers = {id(layer): layer for _, layer in module.named_modules()}  # one may stand in several places
+    modes = [(layer, vars(layer).get("is_train")) for layer in layers.values()]
+    for layer in layers.values():
+        layer.is_train = False
     try:
-        output = module(graph.input)
+        yield
     finally:
-        nn.Module.__call__ = original
-    if not isinstance(output, Symbol):
-        raise ModelError(f"the module gives {type(output).__name__}, not one value; it can't be exported")
-    return graph.model(output, names[1])
+        for layer, mode in modes:
+            if mode is None:
+                del layer.is_train
+            else:
+                layer.is_train = mode
 
 
-def _float32(value: Any) -> Any:
-    if isinstance(value, int | float):
-        return np.array(value, dtype=np.float32)
-    if hasattr(value, "numpy"):
-        return value
-    raise ModelError(f"a constant of type {type(value).__name__} can't be exported")
+@contextmanager
+def _patched(graph: Graph, module: nn.Module, call: Callable[..., Any]) -> Iterator[None]:
+    """While tracing, Jittor's functions, and Var's methods, take Symbols too."""
+    changes: list[tuple[Any, str, Any]] = [(nn.Module, "__call__", call), (jt.Function, "__call__", call)]
+    replaced: dict[int, Callable[..., Any]] = {}
+    names = {name for name in dir(jt.core.ops) if not name.startswith("_")} | set(graph.operations)
+    for home in (jt, nn, jt.contrib, jt.misc):
+        for name in names:
+            function = vars(home).get(name)
+            if callable(function) and not isinstance(function, type | types.ModuleType):
+                replaced[id(function)] = wrapper = _dispatcher(graph, name, function)
+                changes.append((home, name, wrapper))
+    for name in names:
+        if callable(method := getattr(jt.Var, name, None)):
+            changes.append((jt.Var, name, _dispatcher(graph, name, method)))
+    for method_name, name in OPERATORS.items():
+        changes.append((jt.Var, method_name, _dispatcher(graph, name, getattr(jt.Var, method_name))))
+    changes.append((jt.Var, "__getitem__", _dispatcher(graph, "getitem", jt.Var.__getitem__)))
+    # Functions that the module's own files have imported by name.
+    for file in {type(layer).__module__ for _, layer in module.named_modules()}:
+        for name, value in list(vars(sys.modules.get(file, nn)).items()):
+            if id(value) in replaced and value is not replaced[id(value)]:
+                changes.append((sys.modules[file], name, replaced[id(value)]))
+    originals = [(home, name, getattr(home, name)) for home, name, _ in changes]
+    try:
+        for home, name, value in changes:
+            setattr(home, name, value)
+        yield
+    finally:
+        for home, name, value in originals:
+            setattr(home, name, value)
+
+
+def _dispatcher(graph: Graph, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """`original`, but the rule of that name where a Symbol is among the arguments."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any(map(_has_symbol, (*args, *kwargs.values()))):
+            return graph.call(name, *args, **kwargs)
+        return original(*args, **kwargs)
+
+    return call
+
+
+def _has_symbol(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(isinstance(item, Symbol) for item in value)
+    return isinstance(value, Symbol)

@@ -31,7 +31,7 @@ class FaceEmbedder:
     """The network in an ONNX file. One embedder may be used by several threads at once.
 
     model       path of the file; its graph takes one float32 (N, 3, S, S), RGB, and gives one float32 (N, D);
-                N is free, or 1
+                N is free, or a number
     preprocess  what the file's input is, where its metadata don't say: "raw", RGB 0..255, or "centered",
                 (x - 127.5) / 127.5
     threads     CPU threads for one call; None: all cores
@@ -51,7 +51,7 @@ class FaceEmbedder:
         data = read_model(self.path, "name an ONNX file with --model")
         self.sha256 = hashlib.sha256(data).hexdigest()
         self._session = open_session(data, str(self.path), threads)
-        self.input_size, self.embedding_size, self._chunk = _check_graph(self.path, self._session)
+        self.input_size, self.embedding_size, self._batch = _check_graph(self.path, self._session)
         self._input = self._session.get_inputs()[0].name
         self.metadata = self._read_metadata(preprocess)
 
@@ -64,8 +64,9 @@ class FaceEmbedder:
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
             raise UsageError(f"{self.path}: takes crops uint8 (N, {size}, {size}, 3), not {crops.dtype} {crops.shape}")
         raw = np.empty((len(crops), self.embedding_size), dtype=np.float32)
-        for start in range(0, len(crops), self._chunk):
-            raw[start : start + self._chunk] = self._run(crops[start : start + self._chunk])
+        chunk = self._batch or CHUNK
+        for start in range(0, len(crops), chunk):
+            raw[start : start + chunk] = self._run(crops[start : start + chunk])
         # float64: the squares of a float32 may be too large or too small for a float32.
         lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
         if not np.all(np.isfinite(lengths) & (lengths > 0)):
@@ -74,6 +75,9 @@ class FaceEmbedder:
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The raw embeddings of one chunk, float32 (n, D)."""
+        count = len(crops)
+        if self._batch is not None and count < self._batch:  # what is missing is made up
+            crops = np.concatenate([crops, np.repeat(crops[-1:], self._batch - count, axis=0)])
         batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)  # (n, 3, S, S)
         if self.metadata.preprocess == "centered":
             batch = (batch - 127.5) / 127.5
@@ -85,7 +89,7 @@ class FaceEmbedder:
             raise ModelError(
                 f"{self.path}: gives {raw.shape} for {len(crops)} crops; export it again with a free batch"
             )
-        return raw
+        return raw[:count]
 
     def _read_metadata(self, preprocess: Preprocess | None) -> ModelMetadata:
         """The file's own metadata, or, with `preprocess`, what is known of a file without them."""
@@ -106,18 +110,16 @@ class FaceEmbedder:
         return metadata
 
 
-def _check_graph(path: Path, session: Any) -> tuple[int, int, int]:
-    """S, D and the number of crops that may be given at once. Raises ModelError where it is no such network."""
+def _check_graph(path: Path, session: Any) -> tuple[int, int, int | None]:
+    """S, D and the batch, None where it is free. Raises ModelError where it is no such network."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     wanted = "a face-recognition network takes one float32 (N, 3, S, S) and gives one float32 (N, D)"
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; {wanted}")
     shape, result = inputs[0].shape, outputs[0].shape
-    free_batch = len(shape) == 4 and not isinstance(shape[0], int)
     if (
         inputs[0].type != "tensor(float)"
         or outputs[0].type != "tensor(float)"
-        or not (free_batch or shape[:1] == [1])
         or len(shape) != 4
         or shape[1] != 3
         or shape[2] != shape[3]
@@ -126,4 +128,4 @@ def _check_graph(path: Path, session: Any) -> tuple[int, int, int]:
         or not isinstance(result[1], int)
     ):
         raise ModelError(f"{path}: takes {inputs[0].type} {shape} and gives {outputs[0].type} {result}; {wanted}")
-    return shape[2], result[1], CHUNK if free_batch else 1
+    return shape[2], result[1], shape[0] if isinstance(shape[0], int) else None

@@ -25,6 +25,8 @@ VERBS = {
     "synth": ("synth", "draw a set of made-up people: pictures and a training set"),
     "export": ("export", "write a checkpoint as an ONNX file, proven equal"),
     "verify": ("verify", "do two photos show the same person? (= face-verify)"),
+    "optimize": ("optimize", "make any face network's ONNX file faster, proven equal"),
+    "inspect": ("inspect", "say what an ONNX file holds, anybody's: inputs, metadata, operators, sizes"),
     "calibrate": ("calibrate", "measure the threshold for a false match rate and write it into the file"),
 }
 

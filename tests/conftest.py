@@ -91,9 +91,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Pat
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
     """That run's network as an ONNX file. Copy it before changing it."""
-    from sface.export.to_onnx import export_checkpoint
+    from sface.export.checkpoint import export_network, open_trained
     from sface.train.synthetic import draw_crops
 
     path = tmp_path_factory.mktemp("model") / "model.onnx"
-    export_checkpoint(run_folder, path, draw_crops(7, seed=1))
+    export_network(open_trained(run_folder), path, draw_crops(7, seed=1))
     return path

@@ -1,6 +1,7 @@
 """Small real networks as ONNX files: two layers of random weights that tell faces apart a little."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -80,7 +81,7 @@ def write_graph(
     *,
     inputs: list[Value],
     outputs: list[Value],
-    weights: dict[str, NDArray[np.float32]] | None = None,
+    weights: dict[str, NDArray[Any]] | None = None,
     metadata: ModelMetadata | None = None,
 ) -> Path:
     """Write a graph as an ONNX file."""
@@ -97,6 +98,24 @@ def write_graph(
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
+
+
+def floats(*shape: int) -> NDArray[np.float32]:
+    """A weight."""
+    return np.ones(shape, dtype=np.float32)
+
+
+def write_product(
+    path: Path, operator: str, x: list[int | str], weight: tuple[int, ...], result: list[int | str], **attributes: Any
+) -> Path:
+    """Write a graph of one node, `operator`, that makes y of an input x and a weight."""
+    return write_graph(
+        path,
+        [helper.make_node(operator, ["x", "weight"], ["y"], **attributes)],
+        inputs=[("x", TensorProto.FLOAT, x)],
+        outputs=[("y", TensorProto.FLOAT, result)],
+        weights={"weight": floats(*weight)},
+    )
 
 
 def write_published_sface(shared: Path, path: Path, metadata: ModelMetadata | None = None) -> Path:

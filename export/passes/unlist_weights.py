@@ -14,3 +14,4 @@ def apply(model: ir.Model) -> None:
     kept = [value for value in graph.inputs if value.name not in graph.initializers and value.uses()]
     graph.inputs.clear()
     graph.inputs.extend(kept)
+    model.ir_version = max(model.ir_version, 4)  # before it, a file has to list its weights

@@ -3,10 +3,15 @@
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .. import dependencies, runtime
 from ..errors import UsageError
 from ..output import Output
+from .onnx_options import add_options, check_output
+
+if TYPE_CHECKING:
+    from ..export.checkpoint import Source
 
 # What a checkpoint says about itself, and a file of published weights does not.
 _REQUIRED = ("net", "embedding_size", "input_scale")
@@ -14,7 +19,7 @@ _FLAGS = (*_REQUIRED, "input_size")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`sface export CHECKPOINT -o FILE`; `sface export WEIGHTS --net ... -o FILE`."""
+    """`sface export CHECKPOINT -o FILE`, with `--net ...` for weights; `sface export --check FILE CHECKPOINT`."""
     add = parser.add_argument
     add(
         "checkpoint",
@@ -22,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CHECKPOINT",
         help="a step-... folder, a run's --outdir, or a file of weights of the published code (.pth, .pkl)",
     )
-    add("-o", "--output", type=Path, required=True, metavar="FILE", help="the ONNX file to write")
+    add("-o", "--output", type=Path, metavar="FILE", help="the ONNX file to write")
+    add("--check", type=Path, metavar="FILE", help="write nothing: compare this ONNX file with the checkpoint")
+    add("--batch", type=int, metavar="N", help="take exactly N crops at once (default: any number)")
+    add("--unit-output", action="store_true", help="give unit vectors instead of raw embeddings")
+    add_options(parser)
     group = parser.add_argument_group("only with a file of weights, which does not carry them")
     add = group.add_argument
     add("--net", metavar="NAME", help="the network")
@@ -36,17 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """Export, compare with onnxruntime on noise and on drawn faces, write."""
-    if args.output.is_dir():
-        raise UsageError(f"{args.output}: is a folder; name the file, such as {args.output / 'model.onnx'}")
-    flags = {flag: getattr(args, flag) for flag in _FLAGS if getattr(args, flag) is not None}
-    of_weights = not args.checkpoint.is_dir() and (args.checkpoint.exists() or bool(flags))
-    if flags and not of_weights:
-        raise UsageError(
-            f"--{next(iter(flags))}: {args.checkpoint} is a checkpoint, which says so itself; leave it out"
-        )
-    if of_weights and (missing := [f"--{flag}" for flag in _REQUIRED if flag not in flags]):
-        raise UsageError(f"{args.checkpoint}: a file of weights does not carry {', '.join(missing)}; give that too")
+    """Export, compare with onnxruntime on noise and on drawn faces, write; or only compare."""
+    if (args.output is None) == (args.check is None):
+        raise UsageError("name the file to write with -o, or the one to compare with --check")
+    if args.output is not None:
+        check_output(args.output)
+    if args.batch is not None and args.batch < 1:
+        raise UsageError(f"--batch {args.batch}: must be 1 or more")
+    _check_flags(args)
     runtime.without_cuda()
     runtime.prepare()
     dependencies.require("jittor", "train")
@@ -54,30 +60,64 @@ def run(args: argparse.Namespace, output: Output) -> int:
         dependencies.require(package, "export")
     dependencies.onnxruntime()
 
-    from ..export.to_onnx import export_checkpoint, export_published
-    from ..models.checkpoint import open_checkpoint
-    from ..models.config import NetworkConfig
+    from ..export.checkpoint import Options, check_file, export_network
+    from ..export.target import target
     from ..train.synthetic import draw_crops
 
-    if of_weights:
-        network = NetworkConfig(name=flags.pop("net"), **flags)
-        crops = draw_crops(7, seed=1, size=network.input_size)
-        result = export_published(args.checkpoint, network, args.output, crops)
-    else:
-        crops = draw_crops(7, seed=1, size=open_checkpoint(args.checkpoint).network.input_size)
-        result = export_checkpoint(args.checkpoint, args.output, crops)
+    options = Options(target(args.target), args.batch, args.unit_output, tuple(args.without), args.report)
+    source = _open(args)
+    crops = draw_crops(7, seed=1, size=source.metadata.input_size)
+    about = f"{source.metadata.network} {source.metadata.embedding_size}-d from {source.path}"
+    if args.check is not None:
+        parity = check_file(args.check, source, crops, args.report)
+        output.result(
+            f"{args.check}: equal to {about} to {parity.max_difference:.1e} on unit vectors "
+            f"(cosine {parity.min_cosine:.7f})",
+            {"file": str(args.check), "checkpoint": str(source.path), "parity": asdict(parity)},
+        )
+        return 0
+    result = export_network(source, args.output, crops, options)
     parity = result.parity
     output.result(
-        f"{result.path}: {result.metadata.network} {result.metadata.embedding_size}-d from {result.checkpoint}, "
-        f"{result.size / 1e6:.1f} MB, {result.nodes} nodes; equal to the network to {parity.max_difference:.1e} "
-        f"on unit vectors (cosine {parity.min_cosine:.7f})",
+        f"{result.path}: {about}, {result.size / 1e6:.1f} MB, {result.nodes} nodes; equal to the network to "
+        f"{parity.max_difference:.1e} on unit vectors (cosine {parity.min_cosine:.7f})",
         {
             "file": str(result.path),
-            "checkpoint": str(result.checkpoint),
+            "checkpoint": str(source.path),
             "bytes": result.size,
             "nodes": result.nodes,
             "parity": asdict(parity),
-            "metadata": result.metadata.to_props(),
+            "metadata": source.metadata.to_props(),
         },
     )
     return 0
+
+
+def _of_weights(args: argparse.Namespace) -> bool:
+    """Whether it is a file of weights and not a checkpoint's folder."""
+    return not args.checkpoint.is_dir() and (args.checkpoint.exists() or bool(_flags(args)))
+
+
+def _flags(args: argparse.Namespace) -> dict[str, Any]:
+    return {flag: getattr(args, flag) for flag in _FLAGS if getattr(args, flag) is not None}
+
+
+def _check_flags(args: argparse.Namespace) -> None:
+    """Raises UsageError where a flag is missing with a file of weights, or given with a checkpoint."""
+    flags = _flags(args)
+    if flags and not _of_weights(args):
+        raise UsageError(
+            f"--{next(iter(flags))}: {args.checkpoint} is a checkpoint, which says so itself; leave it out"
+        )
+    if _of_weights(args) and (missing := [f"--{flag}" for flag in _REQUIRED if flag not in flags]):
+        raise UsageError(f"{args.checkpoint}: a file of weights does not carry {', '.join(missing)}; give that too")
+
+
+def _open(args: argparse.Namespace) -> "Source":
+    from ..export.checkpoint import open_published, open_trained
+    from ..models.config import NetworkConfig
+
+    if not _of_weights(args):
+        return open_trained(args.checkpoint)
+    flags = _flags(args)
+    return open_published(args.checkpoint, NetworkConfig(name=flags.pop("net"), **flags))

@@ -17,8 +17,8 @@ from safetensors.numpy import load_file, save_file
 
 from sface.cli import main
 from sface.errors import CheckpointError, ParityError, StorageError
+from sface.export.checkpoint import check_file, export_network, open_trained
 from sface.export.metadata import read_metadata
-from sface.export.to_onnx import export_checkpoint
 from sface.files import sha256
 from sface.infer import FaceEmbedder
 from sface.models import NetworkConfig, load_checkpoint
@@ -88,21 +88,21 @@ def test_the_same_features_in_opencv(model_file: Path, crops: np.ndarray) -> Non
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(run_folder: Path, model_file: Path, tmp_path: Path) -> None:
-    export_checkpoint(run_folder, tmp_path / "again.onnx", np.asarray(draw_crops(7, seed=1)))
+    export_network(open_trained(run_folder), tmp_path / "again.onnx", np.asarray(draw_crops(7, seed=1)))
     assert (tmp_path / "again.onnx").read_bytes() == model_file.read_bytes()
 
 
 def test_a_network_that_ignores_its_input_proves_nothing(run_folder: Path, tmp_path: Path, crops: np.ndarray) -> None:
     checkpoint = ignoring_its_input(run_folder, tmp_path)
     with pytest.raises(ParityError, match="nearly the same output for any input"):
-        export_checkpoint(checkpoint, tmp_path / "m.onnx", crops)
+        export_network(open_trained(checkpoint), tmp_path / "m.onnx", crops)
     assert not (tmp_path / "m.onnx").exists()
 
 
 def test_a_graph_that_differs_leaves_no_file(
     run_folder: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sface.export.passes import fold_batchnorm
+    from sface.export.passes import PASSES, fold_batchnorm
 
     def spoil(model: object) -> None:
         """A pass that gets one weight slightly wrong."""
@@ -115,17 +115,17 @@ def test_a_graph_that_differs_leaves_no_file(
         value.const_value = ir.tensor(array)
 
     original = fold_batchnorm.apply
-    monkeypatch.setattr(fold_batchnorm, "apply", spoil)
+    monkeypatch.setitem(PASSES, "fold_batchnorm", spoil)
     (tmp_path / "m.onnx").write_bytes(b"the old file")
     with pytest.raises(ParityError, match="the exported graph differs from the network"):
-        export_checkpoint(run_folder, tmp_path / "m.onnx", crops)
+        export_network(open_trained(run_folder), tmp_path / "m.onnx", crops)
     assert (tmp_path / "m.onnx").read_bytes() == b"the old file"
     assert list(tmp_path.iterdir()) == [tmp_path / "m.onnx"]
 
 
 def test_a_full_disk(run_folder: Path, tmp_path: Path, crops: np.ndarray) -> None:
     with largest_file(100_000), pytest.raises(StorageError, match=r"m\.onnx: could not be written"):
-        export_checkpoint(run_folder, tmp_path / "m.onnx", crops)
+        export_network(open_trained(run_folder), tmp_path / "m.onnx", crops)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,7 +162,7 @@ def test_a_network_for_larger_crops(tmp_path: Path) -> None:
 
 
 def test_an_earlier_checkpoint_can_be_named(run_folder: Path, tmp_path: Path, model_file: Path) -> None:
-    export_checkpoint(run_folder / "step-00000006", tmp_path / "m.onnx", np.asarray(draw_crops(7, seed=1)))
+    export_network(open_trained(run_folder / "step-00000006"), tmp_path / "m.onnx", np.asarray(draw_crops(7, seed=1)))
     assert (tmp_path / "m.onnx").read_bytes() != model_file.read_bytes()
 
 
@@ -172,4 +172,82 @@ def test_a_folder_as_output(run_folder: Path, tmp_path: Path) -> None:
 
 def test_no_checkpoint(tmp_path: Path, crops: np.ndarray) -> None:
     with pytest.raises(CheckpointError, match="neither a checkpoint nor a run"):
-        export_checkpoint(tmp_path, tmp_path / "m.onnx", crops)
+        export_network(open_trained(tmp_path), tmp_path / "m.onnx", crops)
+
+
+def test_for_opencv(run_folder: Path, tmp_path: Path, crops: np.ndarray) -> None:
+    file = tmp_path / "m.onnx"
+    assert main(["export", str(run_folder), "-o", str(file), "--target", "opencv"]) == 0
+    model = onnx.load(file)
+    assert "PRelu" in {node.op_type for node in model.graph.node}
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+    recognizer = cv2.FaceRecognizerSF.create(str(file), "")
+    for crop, expected in zip(crops, FaceEmbedder(file).embed(crops).unit, strict=True):
+        feature = recognizer.feature(np.ascontiguousarray(crop[:, :, ::-1]))[0]
+        assert np.abs(feature / np.linalg.norm(feature) - expected).max() <= 1e-5
+
+
+def test_a_target_that_is_none(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run_folder), "-o", str(tmp_path / "m.onnx"), "--target", "tensorrt"]) == 2
+    assert "--target tensorrt: must be one of onnxruntime, opencv" in capsys.readouterr().err
+
+
+def test_a_fixed_batch(run_folder: Path, model_file: Path, tmp_path: Path, crops: np.ndarray) -> None:
+    file = tmp_path / "m.onnx"
+    assert main(["export", str(run_folder), "-o", str(file), "--batch", "4"]) == 0
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [4, 3, 112, 112]
+    assert session.get_outputs()[0].shape == [4, 64]
+    free, fixed = (FaceEmbedder(path).embed(crops) for path in (model_file, file))
+    assert np.abs(free.unit - fixed.unit).max() < 1e-6
+    assert main(["export", str(run_folder), "-o", str(file), "--batch", "0"]) == 2
+
+
+def test_unit_vectors(run_folder: Path, model_file: Path, tmp_path: Path, crops: np.ndarray) -> None:
+    file = tmp_path / "m.onnx"
+    assert main(["export", str(run_folder), "-o", str(file), "--unit-output"]) == 0
+    x = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    (output,) = session.run(["embedding"], {"input": x})
+    assert np.abs(np.linalg.norm(output, axis=1) - 1).max() < 1e-6
+    assert np.abs(output - FaceEmbedder(model_file).embed(crops).unit).max() < 1e-6
+
+
+def test_passes_are_left_out(run_folder: Path, tmp_path: Path) -> None:
+    call = ["export", str(run_folder), "-o", str(tmp_path / "m.onnx")]
+    assert main([*call, "--without", "rewrite_prelu", "--without", "fold_batchnorm"]) == 0
+    operations = {node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node}
+    assert {"PRelu", "BatchNormalization"} <= operations
+
+
+def test_an_existing_file_is_checked(
+    run_folder: Path, model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["export", str(run_folder), "--check"]
+    assert main([*call, str(model_file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parity"]["max_difference"] <= 1e-4
+    earlier, report = tmp_path / "earlier.onnx", tmp_path / "report.json"
+    export_network(open_trained(run_folder / "step-00000006"), earlier, np.asarray(draw_crops(7, seed=1)))
+    assert main([*call, str(earlier), "--report", str(report)]) == 5
+    assert "the first layer that differs: conv_1" in capsys.readouterr().err
+    found = json.loads(report.read_text())
+    assert found["equal"] is False
+    assert found["first_different_layer"].startswith("conv_1")
+    assert main([*call, str(tmp_path / "none.onnx")]) == 5
+    assert main(["export", str(run_folder)]) == 2
+    assert main(["export", str(run_folder), "--check", str(model_file), "-o", str(earlier)]) == 2
+
+
+def test_the_layer_with_which_a_difference_begins(run_folder: Path, model_file: Path, tmp_path: Path) -> None:
+    """One weight of one layer in the middle of the file is another."""
+    model = onnx.load(model_file)
+    name = next(value.name for value in model.graph.initializer if value.name.startswith("res_4.model.block3.conv_dw"))
+    weight = next(value for value in model.graph.initializer if value.name == name)
+    array = onnx.numpy_helper.to_array(weight).copy()
+    array[0] += 1
+    weight.CopyFrom(onnx.numpy_helper.from_array(array, name))
+    onnx.save(model, tmp_path / "m.onnx")
+    report = tmp_path / "r.json"
+    with pytest.raises(ParityError, match=r"the first layer that differs: res_4\.model\.block3\.conv_dw"):
+        check_file(tmp_path / "m.onnx", open_trained(run_folder), np.asarray(draw_crops(7, seed=1)), report)
+    assert json.loads(report.read_text())["first_different_layer"].startswith("res_4.model.block3.conv_dw")

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 from jittor import nn
 
-from sface.export.parity import check_parity, network_input, random_crops
+from sface.export.exporter import run_file, run_module, trace_module
+from sface.export.parity import measure_embeddings, network_input, random_crops
 from sface.export.passes import fold_batchnorm
-from sface.export.rules import LAYERS
-from sface.export.to_onnx import OUTPUT, serialize
-from sface.export.trace import trace
+from sface.export.serialize import serialize
 from sface.models import NetworkConfig
 from sface.models.iresnet import IResNet
 from sface.models.networks import draw_weights, seed_chance
-from sface.onnx_session import open_session
 
 
 def network(squeeze: bool) -> IResNet:
@@ -40,7 +38,7 @@ def network(squeeze: bool) -> IResNet:
 @pytest.mark.parametrize("squeeze", [False, True], ids=["IR", "IR_SE"])
 def test_equals_the_network(squeeze: bool) -> None:
     module = network(squeeze)
-    model = trace(module, (2, 3, 112, 112), LAYERS, ("input", OUTPUT))
+    model = trace_module(module, {"input": ((2, 3, 112, 112), "float32")}, None).model
     before = Counter(node.op_type for node in model.graph)
     fold_batchnorm.apply(model)
     after = Counter(node.op_type for node in model.graph)
@@ -48,10 +46,6 @@ def test_equals_the_network(squeeze: bool) -> None:
     assert before["BatchNormalization"] == 1 + 2 * 5 + 3 + 2
     assert after["BatchNormalization"] == 5 + 1
     assert (after["MaxPool"], after["GlobalAveragePool"]) == (1, 5 * squeeze)
-    session = open_session(serialize(model), "the exported graph")
-    parity = check_parity(
-        lambda x: np.asarray(module(jt.array(x)).numpy()),
-        lambda x: np.asarray(session.run([OUTPUT], {"input": x})[0]),
-        [random_crops(7, 112)],
-    )
+    expected, exported = run_module(module), run_file(serialize(model))
+    parity = measure_embeddings(lambda x: expected(x)[0], lambda x: exported(x)[0], [random_crops(7, 112)])
     assert parity.max_difference <= 1e-5

@@ -33,6 +33,25 @@ def test_an_initializer_that_is_listed() -> None:
     assert session.run(None, {"x": np.ones((1, 2), np.float32)})[0].tolist() == [[3, 5, 7]]
 
 
+def test_a_file_of_the_first_years_stays_valid() -> None:
+    """Before version 4 of the format, every weight had to be listed."""
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2]),
+            helper.make_tensor_value_info("w", TensorProto.FLOAT, [2, 3]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+        [numpy_helper.from_array(np.ones((2, 3), np.float32), "w")],
+    )
+    old = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)], ir_version=3)
+    onnx.checker.check_model(old)
+    model = ir.serde.deserialize_model(old)
+    unlist_weights.apply(model)
+    onnx.checker.check_model(ir.serde.serialize_model(model))
+
+
 def test_opencvs_file_runs_in_onnxruntime(shared: Path) -> None:
     """Beside `data` it lists 29 weights that a caller would have to give."""
     proto = onnx.load(shared / "models" / "face_recognition_sface_2021dec_int8bq.onnx")

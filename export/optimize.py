@@ -1,0 +1,190 @@
+"""Any face network's ONNX file → an equal one that is faster, and says what its input is. Needs no Jittor."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+from .. import __version__
+from ..errors import ModelError, PreprocessError
+from ..files import write_bytes
+from ..metadata import ModelMetadata, Preprocess, from_props
+from ..onnx_session import in_one_line, open_session
+from .free_batch import fix_batch, free_batch
+from .metadata import load_model
+from .parity import Array, Parity, in_batches, measure_embeddings, random_crops, settle
+from .passes import run_passes, unlist_weights
+from .passes.graph import constant, only_reader
+from .serialize import serialize
+from .target import ONNXRUNTIME, Target
+from .timing import interleaved
+
+ROUNDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One of the two files: bytes, nodes, and milliseconds for one crop on this machine (None: onnxruntime can't run
+    it)."""
+
+    size: int
+    nodes: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """What was written, and how it compares with what was there. `loads`: whether the original ran as it was; where it
+    did not, it was measured with the weights taken off its list of inputs."""
+
+    path: Path
+    before: Measured
+    after: Measured
+    loads: bool
+    parity: Parity
+    metadata: ModelMetadata
+
+
+def optimize(
+    source: Path,
+    path: Path,
+    *,
+    target: Target = ONNXRUNTIME,
+    preprocess: Preprocess | None = None,
+    without: tuple[str, ...] = (),
+    face_crops: Callable[[int], npt.NDArray[np.uint8]],
+    report: Path | None = None,
+) -> Optimized:
+    """Apply the passes to the ONNX file `source` and write the result to `path`, which may be the same.
+
+    source: one input float32 (N, 3, S, S), N free or 1, and one output float32 (N, D), as face networks have.
+    preprocess: what the input is, where the file doesn't say it.
+    face_crops: draws at least 7 crops, uint8 (N, S, S, 3) RGB, for an S.
+
+    Raises ModelError (not such a network, not valid, weights in other files), PreprocessError (nobody says what the
+    input is), ParityError, StorageError; then there is no new file.
+    """
+    proto = load_model(source)
+    _check(proto, source)
+    model = ir.serde.deserialize_model(proto)
+    loads, original = _loadable(proto, source)
+    unlist_weights.apply(model)
+    size, dimension = _sizes(model, source)
+    metadata = _describe(model, source, preprocess, size, dimension)
+    nodes_before = len(proto.graph.node)
+    run_passes(model, without={*without, *target.without})
+    if target.batch is None:
+        free_batch(model)
+    else:
+        fix_batch(model, target.batch)
+    model.metadata_props.update(metadata.to_props())
+    data = serialize(model)
+    reference, optimized = _runner(original, source), _runner(data, source)
+    scale = _as_asked(metadata.preprocess)
+    parity = measure_embeddings(
+        lambda x: reference(scale(x)), lambda x: optimized(scale(x)), [random_crops(7, size), face_crops(size)]
+    )
+    settle(parity, must_matter=True, first_difference=lambda: None, report=report)
+    crop = scale(np.asarray(random_crops(1, size).transpose(0, 3, 1, 2), dtype=np.float32))
+    before, after = interleaved([lambda: reference(crop), lambda: optimized(crop)], ROUNDS)
+    write_bytes(path, data)
+    return Optimized(
+        path,
+        Measured(source.stat().st_size if source != path else len(original), nodes_before, before),
+        Measured(len(data), len(model.graph), after),
+        loads,
+        parity,
+        metadata,
+    )
+
+
+def _check(proto: Any, source: Path) -> None:
+    """Refuse what is not valid, or not whole."""
+    if any(map(onnx.external_data_helper.uses_external_data, proto.graph.initializer)):
+        raise ModelError(f"{source}: keeps its weights in other files; save it as one file first (onnx.save)")
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"{source}: not valid ONNX ({in_one_line(error)}); export it again or get it again") from error
+
+
+def _loadable(proto: Any, source: Path) -> tuple[bool, bytes]:
+    """Whether onnxruntime runs the file as it is, and the bytes that it runs."""
+    data = proto.SerializeToString()
+    try:
+        session = open_session(data, str(source))
+        if len(session.get_inputs()) == 1:
+            return True, data
+    except ModelError:
+        pass
+    mended = ir.serde.deserialize_model(proto)
+    unlist_weights.apply(mended)
+    return False, ir.serde.serialize_model(mended).SerializeToString()
+
+
+def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
+    """S and D. Raises ModelError where it is not a face network's graph."""
+    wanted = "a face-recognition network takes one float32 (N, 3, S, S) and gives one float32 (N, D)"
+    if len(model.graph.inputs) != 1 or len(model.graph.outputs) != 1:
+        count = f"{len(model.graph.inputs)} inputs and {len(model.graph.outputs)} outputs"
+        raise ModelError(f"{source}: has {count}; {wanted}")
+    taken, given = model.graph.inputs[0].shape, model.graph.outputs[0].shape
+    edge = taken[3] if taken is not None and len(taken) == 4 else None
+    dimension = given[1] if given is not None and len(given) == 2 else None
+    if taken is None or not isinstance(edge, int) or taken[1:3] != (3, edge) or not isinstance(dimension, int):
+        raise ModelError(f"{source}: takes {taken} and gives {given}; {wanted}")
+    return edge, dimension
+
+
+def _describe(model: ir.Model, source: Path, preprocess: Preprocess | None, size: int, dimension: int) -> ModelMetadata:
+    """What the file says about itself, or what its graph and the caller say."""
+    known = from_props(dict(model.metadata_props), str(source))
+    scale = normalization(model)
+    found: str | None = known.preprocess if known else ("raw" if scale is not None else None)
+    if found is None and preprocess is None:
+        raise PreprocessError(
+            f"{source}: neither its metadata nor its graph say what its input is; add --preprocess raw (RGB 0..255) or "
+            "--preprocess centered ((x - 127.5) / 127.5), whichever it was trained with"
+        )
+    if preprocess is not None and found is not None and preprocess != found:
+        raise PreprocessError(f"{source}: says that its input is {found}; leave out --preprocess {preprocess}")
+    if known:
+        return replace(known, sface_version=__version__)
+    return ModelMetadata(
+        preprocess=cast(Preprocess, found or preprocess),
+        input_size=size,
+        embedding_size=dimension,
+        input_scale=scale,
+        sface_version=__version__,
+    )
+
+
+def normalization(model: ir.Model) -> float | None:
+    """The factor of a graph that begins by normalising raw input, with `Sub`, then `Mul` by one number; else None."""
+    (value,) = model.graph.inputs
+    for operator in ("Sub", "Mul"):
+        node = only_reader(value)
+        number = constant(node.inputs[1]) if node is not None and node.op_type == operator else None
+        if node is None or number is None or number.size != 1 or node.inputs[0] is not value:
+            return None
+        value = node.outputs[0]
+    return float(number.reshape(-1)[0]) if number is not None else None
+
+
+def _as_asked(preprocess: str) -> Callable[[Array], Array]:
+    """Raw pixels as the network wants them."""
+    return (lambda x: x) if preprocess == "raw" else (lambda x: (x - 127.5) / 127.5)
+
+
+def _runner(data: bytes, source: Path) -> Callable[[Array], Array]:
+    """A file as a function of any number of rows."""
+    session = open_session(data, str(source))
+    name, shape = session.get_inputs()[0].name, session.get_inputs()[0].shape
+    return in_batches(
+        lambda x: np.asarray(session.run(None, {name: x})[0]), shape[0] if isinstance(shape[0], int) else None
+    )

@@ -1,0 +1,63 @@
+"""Say what an ONNX file holds, anybody's: inputs, outputs, metadata, operators, parameters, multiply-accumulates."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..output import Output
+
+if TYPE_CHECKING:
+    from ..export.summary import Summary, Value
+
+LONGEST = 160  # characters of a metadata value; some hold whole tables
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help="ONNX file; it is not run")
+
+
+def run(args: argparse.Namespace, output: Output) -> int:
+    from ..export.summary import summarize
+
+    summary = summarize(args.file)
+    output.result(_in_words(summary), asdict(summary))
+    return 0
+
+
+def _in_words(summary: "Summary") -> str:
+    opset = ", ".join(f"{domain} {version}".removeprefix("ai.onnx ") for domain, version in summary.opset.items())
+    operators = ", ".join(f"{name} {count:,}" for name, count in summary.operators.items())
+    lines = [
+        ("file", f"{summary.file}, {summary.bytes:,} bytes"),
+        ("sha256", summary.sha256),
+        ("format", f"IR {summary.ir_version}, opset {opset or 'unknown'}, producer {summary.producer or 'unknown'}"),
+        *(("input", _describe(value)) for value in summary.inputs),
+        *(("output", _describe(value)) for value in summary.outputs),
+        ("nodes", f"{summary.nodes:,}: {operators}"),
+        ("parameters", f"{summary.parameters:,}"),
+        ("MACs", _describe_macs(summary)),
+    ]
+    if summary.external_files:
+        lines.append(("weights", f"also in other files, which were not read: {', '.join(summary.external_files)}"))
+    lines += [("metadata", f"{key} = {_shortened(value)}") for key, value in summary.metadata.items()]
+    return "\n".join(f"{label:<11} {_printable(text)}" for label, text in lines)
+
+
+def _describe(value: "Value") -> str:
+    shape = "of unknown rank" if value.shape is None else f"({', '.join(map(str, value.shape))})"
+    return f"{value.name} {value.dtype} {shape}"
+
+
+def _describe_macs(summary: "Summary") -> str:
+    is_free = any(isinstance(axis, str) for value in summary.inputs for axis in value.shape or ())
+    return f"{'at least ' * summary.macs_at_least}{summary.macs:,}{' with each free axis at 1' * is_free}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+
+
+def _printable(text: str) -> str:
+    """`text` on one line, without what would steer a terminal: it is a stranger's."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
