@@ -1,5 +1,6 @@
 """RecordIO: the files MXNet wrote, files of our own, and damaged ones."""
 
+import gc
 import os
 import struct
 import tempfile
@@ -233,6 +234,7 @@ def test_threads_share_a_file(shared: Path) -> None:
 
 def test_the_file_is_closed_with_the_object(three: tuple[Path, list[int]]) -> None:
     folder, _ = three
+    gc.collect()  # what earlier tests left open must not be closed meanwhile
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 (iterdir would hold one open itself)
     records = open_records(folder)
     assert len(os.listdir("/proc/self/fd")) == before + 1  # noqa: PTH208
