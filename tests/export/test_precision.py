@@ -39,7 +39,7 @@ def int8() -> bytes:
 
 @pytest.fixture(scope="module")
 def verification_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pairs that are hard to decide on: of the same person where every third picture is much changed."""
+    """Pairs that are hard to decide on: two mixtures of the same two pictures; who is more alike is called the same."""
     generator = np.random.default_rng(3)
     pictures, same = [], []
     for pair in range(PAIRS):
