@@ -6,8 +6,8 @@ The Relu costs nothing: its values are rounded to a grid that begins at 0. In fl
 passes/rewrite_prelu.py, since Relu stands between the convolution and the Add that onnxruntime would compute inside of
 it; so PRelu is first brought back from them. Where a slope is above 1 it gets two convolutions again.
 
-Measured in onnxruntime 1.32, one thread, int8 (AVX2): SFace's network 12.1 instead of 13.5 ms; PRelu left in float32
-and the convolutions around it in int8 is slower than float32 throughout.
+Measured in onnxruntime 1.32, one thread, AVX2: SFace's network in int8 12.1 instead of 13.5 ms. With these convolutions
+left in float32 between the others in int8, MobileFaceNet takes 12.4 ms, and 9.3 all in float32.
 """
 
 from collections.abc import Iterator

@@ -10,8 +10,8 @@ Depthwise readers take any factor, having one scale for each channel. To others 
 weights shares one scale: there the factor is the root of range / size of weight (Nagel et al., "Data-Free Quantization
 Through Weight Equalization and Bias Correction", 2019, arXiv:1906.04721).
 
-Measured (cosine to float32 on 50 crops, without and with it): SFace's network 0.9891 and 0.9943, MobileFaceNet 0.9990
-and 0.9992.
+Measured (mean cosine of int8 to float32 on 50 crops, without and with it): SFace's network 0.9904 and 0.9950,
+MobileFaceNet 0.9992 and 0.9993.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 The file holds QuantizeLinear and DequantizeLinear around operators of float32 (QDQ); onnxruntime makes int8 kernels of
 them when it loads the file. Values are uint8, one scale and zero point each; weights int8, a scale for each output
-channel, no zero point; biases int32. The first and the last value stay float32, and so does what has no int8 kernel.
+channel, zero point 0; biases int32. The first and the last value stay float32, and so does what has no int8 kernel.
 
 Neighbouring weights have at most 127 together. Processors without VNNI add two products of 8 by 8 bits in 16, where
 they overflow without a word: with 127 for each, the cosine to float32 of SFace's network is 0.91 on such a processor
