@@ -24,6 +24,7 @@ from sface.export.parity import random_crops
 from sface.export.redraw import redrawn
 from sface.models import NetworkConfig, build_network
 from sface.models.networks import state
+from sface.network_input import network_input
 from sface.runtime import without_cuda
 from sface.train.synthetic import draw_crops
 
@@ -34,7 +35,7 @@ NAMES = ("torch.onnx.export", "ours", "plain Relu")
 def write_files(net: str, torch_python: str, folder: Path) -> list[Path]:
     """The files of NAMES, of a network with drawn weights and statistics."""
     config = NetworkConfig(net)
-    crops = random_crops(4, config.input_size).transpose(0, 3, 1, 2).astype(np.float32)
+    crops = network_input(random_crops(4, config.input_size))
     module = redrawn(build_network(config), (crops,))
     run_module(module)(crops)
     source = Source(module, folder, describe(config))

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import onnx_ir as ir
 from jittor import nn
 
 from .. import __version__
-from ..errors import ModelError
 from ..files import write_bytes
 from ..metadata import ModelMetadata
 from ..models.checkpoint import load_checkpoint
 from ..models.config import NetworkConfig
 from ..models.published import load_published
+from ..network_input import network_input
 from .exporter import run_file, run_module, trace_module
 from .first_difference import first_difference
-from .metadata import load_model
-from .parity import Parity, in_batches, measure_embeddings, network_input, random_crops, settle
+from .model_file import load_whole_model
+from .parity import Parity, in_batches, measure_embeddings, random_crops, settle
 from .passes import run_passes
+from .precision import Lowering, Precision, lower
 from .serialize import serialize
 from .target import ONNXRUNTIME, Target
 from .trace import Traced
@@ -52,6 +52,7 @@ class Options:
     batch        a fixed number of crops; None: free, unless the target wants it fixed
     unit_output  the graph gives unit vectors
     without      names of passes that are left out
+    lowering     the wish for fp16 or int8; None: float32
     report       a JSON file for what was measured, written also where the file is refused
     """
 
@@ -59,16 +60,18 @@ class Options:
     batch: int | None = None
     unit_output: bool = False
     without: tuple[str, ...] = ()
+    lowering: Lowering | None = None
     report: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What was written, and how equal it is."""
+    """What was written, and how equal it is: `parity` in float32, `precision` of a file below that."""
 
     path: Path
     source: Source
     parity: Parity
+    precision: Precision | None
     nodes: int
     size: int  # bytes
 
@@ -109,8 +112,8 @@ def export_network(
     """Write a face network to the ONNX file `path`.
 
     The file is compared with the network on noise and on `face_crops`, uint8 (at least 7, S, S, 3) RGB.
-    Raises ModelError (the module can't be written), ParityError (it differs) or StorageError; then there is no file, or
-    still the one that was there.
+    Raises ModelError (the module can't be written), ParityError (it differs), StorageError, or what
+    `precision.lower` raises; then there is no file, or still the one that was there.
     """
     options = options or Options()
     traced = _trace(source, options.batch or options.target.batch)
@@ -121,15 +124,16 @@ def export_network(
     model.metadata_props.update(source.metadata.to_props())
     data = serialize(model)
     parity = _prove(source, traced, model, data, face_crops, options.report)
+    precision = None
+    if options.lowering:
+        model, data, precision = lower(model, data, options.lowering, "raw", options.report)
     write_bytes(path, data)
-    return Export(path, source, parity, len(model.graph), len(data))
+    return Export(path, source, parity, precision, len(model.graph), len(data))
 
 
 def check_file(path: Path, source: Source, face_crops: npt.NDArray[np.uint8], report: Path | None = None) -> Parity:
     """Compare an existing ONNX file with a network, as `export_network` does. Raises ModelError, ParityError."""
-    proto = load_model(path)
-    if any(map(onnx.external_data_helper.uses_external_data, proto.graph.initializer)):
-        raise ModelError(f"{path}: keeps its weights in other files; save it as one file first (onnx.save)")
+    proto = load_whole_model(path)
     model, data = ir.serde.deserialize_model(proto), proto.SerializeToString()
     return _prove(source, _trace(source, None), model, data, face_crops, report)
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from ..metadata import Preprocess
 from .bend import prelus
 from .extremes import extremes
 from .passes.graph import Array, bias, constant, label, nodes_of, only_reader, set_constant
@@ -41,7 +42,7 @@ class Link:
     readers: list[ir.Node]
 
 
-def equalize(model: ir.Model, crops: npt.NDArray[np.uint8]) -> None:
+def equalize(model: ir.Model, crops: npt.NDArray[np.uint8], preprocess: Preprocess = "raw") -> None:
     """Rescale all channels that can be, by their ranges on `crops`, uint8 (N, S, S, 3) RGB. What the model computes
     stays the same."""
     links = _links(model)
@@ -49,7 +50,7 @@ def equalize(model: ir.Model, crops: npt.NDArray[np.uint8]) -> None:
     if not links:
         return
     sizes = [np.zeros(1) for _ in values]
-    for found in extremes(model, values, crops, channels=True):
+    for found in extremes(model, values, crops, preprocess, channels=True):
         sizes = [np.maximum(size, np.maximum(-low, high)) for size, (low, high) in zip(sizes, found, strict=True)]
     for link, before, after in zip(links, sizes[0::2], sizes[1::2], strict=True):
         _rescale(link, _at_least(np.maximum(before, after)))

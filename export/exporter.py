@@ -20,7 +20,7 @@ from .passes import run_passes
 from .redraw import redrawn
 from .rules import LAYERS, OPERATIONS
 from .serialize import serialize
-from .trace import Traced, evaluating, trace
+from .trace import Traced, evaluating, listed, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def to_onnx(
     inputs = {name: (array.shape, str(array.dtype)) for name, array in zip(names, arrays, strict=True)}
 
     def write(of: nn.Module) -> tuple[Traced, bytes]:
-        traced = trace_module(of, inputs, output_names, rules=rules or {}, dynamic_batch=dynamic_batch)
+        traced = trace_module(of, inputs, output_names, rules=rules, dynamic_batch=dynamic_batch)
         run_passes(traced.model, without=without)
         if opset != OPSET:
             version_converter.convert_version(traced.model, opset, fallback=True)
@@ -122,9 +122,7 @@ def run_module(module: nn.Module) -> Any:
                 outputs = module(*map(jt.array, arrays))
         except Exception as error:  # whatever it is, it's the module's own
             raise ModelError(f"the module itself fails on such inputs ({in_one_line(error)})") from error
-        if isinstance(outputs, dict):
-            outputs = list(outputs.values())
-        return [output.numpy() for output in (outputs if isinstance(outputs, tuple | list) else [outputs])]
+        return [output.numpy() for output in listed(outputs)]
 
     return run
 

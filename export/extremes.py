@@ -7,8 +7,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from ..errors import ModelError, UsageError
+from ..metadata import Preprocess
+from ..network_input import network_input
 from ..onnx_session import open_session
-from .parity import network_input
 from .passes.graph import add_constant
 
 Array = npt.NDArray[np.float32]
@@ -27,7 +28,12 @@ def check_crops(crops: npt.NDArray[np.uint8], size: object) -> None:
 
 
 def extremes(
-    model: ir.Model, values: Sequence[ir.Value], crops: npt.NDArray[np.uint8], *, channels: bool = False
+    model: ir.Model,
+    values: Sequence[ir.Value],
+    crops: npt.NDArray[np.uint8],
+    preprocess: Preprocess = "raw",
+    *,
+    channels: bool = False,
 ) -> Iterator[list[tuple[Array, Array]]]:
     """For each crop, uint8 (N, S, S, 3) RGB, the minimum and maximum of each of `values`, which are float32.
 
@@ -39,7 +45,7 @@ def extremes(
     entry = session.get_inputs()[0]
     batch = entry.shape[0] if isinstance(entry.shape[0], int) else 1
     for crop in crops:
-        x = network_input(np.repeat(crop[None], batch, axis=0))
+        x = network_input(np.repeat(crop[None], batch, axis=0), preprocess)
         results = session.run(None, {entry.name: x})
         if not all(np.isfinite(result).all() for result in results):
             raise ModelError("the network computes values that are not finite; take an earlier checkpoint")

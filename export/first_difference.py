@@ -19,8 +19,7 @@ def first_difference(
     """The path of the first layer whose output differs in `model`, or None where none does.
 
     layers: (path, name of its value) in the order in which they end, from the trace. Those that passes have taken away
-    are
-    left out: a BatchNorm that went into the convolution before it is judged with that. It takes one run of both for
+    are left out: a BatchNorm that went into the convolution before it is judged with that. It takes one run of both for
     each halving, and assumes that a difference, once there, does not go away.
     """
     values = {value.name: value for node in model.graph for value in node.outputs}

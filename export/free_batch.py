@@ -1,8 +1,7 @@
 """A graph whose batch is fixed at 1 takes any number of crops.
 
 Input and outputs get a free first axis; a Reshape whose target begins with 1 leaves that axis as it is. Whether the
-graph
-then really treats each crop alone is for the parity gate to show: it compares batches with single crops.
+graph then really treats each crop alone is for the parity gate to show: it compares batches with single crops.
 """
 
 import numpy as np
@@ -12,11 +11,11 @@ from onnx_ir.passes.common import ShapeInferencePass
 from .passes.graph import constant, nodes_of, set_constant
 
 
-def free_batch(model: ir.Model) -> bool:
-    """Free the batch of a graph with one input, whose first axis is 1. Gives whether it was fixed."""
+def free_batch(model: ir.Model) -> None:
+    """Free the batch of a graph with one input, if its first axis is 1."""
     (value,) = model.graph.inputs
     if value.shape is None or value.shape[0] != 1:
-        return False
+        return
     for node in nodes_of(model, "Reshape"):
         target = constant(node.inputs[1])
         # In ONNX a 0 means: as in the input.
@@ -30,7 +29,6 @@ def free_batch(model: ir.Model) -> bool:
     for output in model.graph.outputs:
         if output.shape is not None and len(output.shape):
             output.shape = ir.Shape(["batch", *output.shape[1:]])
-    return True
 
 
 def fix_batch(model: ir.Model, batch: int) -> None:

@@ -127,9 +127,9 @@ class Graph:
         return (self._names[-1] if self._names else "") or "the module"
 
     @contextmanager
-    def inside(self, path: str) -> Iterator[None]:
-        """While the layer at `path` is at work."""
-        self._names.append(path)
+    def inside(self, path: str | None) -> Iterator[None]:
+        """While the layer at `path` is at work; None: one that was made on the spot, which is a part of its maker."""
+        self._names.append((self._names[-1] if self._names else "") if path is None else path)
         try:
             yield
         finally:
@@ -234,7 +234,7 @@ class Graph:
                 parts.append(self.constant(np.array([size]), "size"))
         return self.node("Concat", parts, (len(shape),), "int64", axis=0)
 
-    def model(self, outputs: Mapping[str, Symbol], opset: int) -> ir.Model:
+    def model(self, outputs: Mapping[str, Symbol]) -> ir.Model:
         """The finished model. An output that is an input, a constant or another output too gets a node of its own."""
         values = []
         taken = {id(symbol.value) for symbol in self.inputs} | {id(value) for value in self.initializers}
@@ -249,7 +249,7 @@ class Graph:
             values,
             nodes=self.nodes,
             initializers=self.initializers,
-            opset_imports={"": opset},
+            opset_imports={"": OPSET},
             name="sface",
         )
         return ir.Model(graph, ir_version=IR_VERSION, producer_name="sface")

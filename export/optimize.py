@@ -1,6 +1,7 @@
 """Any face network's ONNX file → an equal one that is faster, and says what its input is. Needs no Jittor."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +15,14 @@ from .. import __version__
 from ..errors import ModelError, PreprocessError
 from ..files import write_bytes
 from ..metadata import ModelMetadata, Preprocess, from_props
+from ..network_input import network_input
 from ..onnx_session import in_one_line, open_session
 from .free_batch import fix_batch, free_batch
-from .metadata import load_model
+from .model_file import load_whole_model
 from .parity import Array, Parity, in_batches, measure_embeddings, random_crops, settle
 from .passes import run_passes, unlist_weights
 from .passes.graph import constant, only_reader
+from .precision import Lowering, Precision, lower
 from .serialize import serialize
 from .target import ONNXRUNTIME, Target
 from .timing import interleaved
@@ -29,8 +32,7 @@ ROUNDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One of the two files: bytes, nodes, and milliseconds for one crop on this machine (None: onnxruntime can't run
-    it)."""
+    """One of the two files: bytes, nodes, and milliseconds for one crop on this machine."""
 
     size: int
     nodes: int
@@ -39,14 +41,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Optimized:
-    """What was written, and how it compares with what was there. `loads`: whether the original ran as it was; where it
-    did not, it was measured with the weights taken off its list of inputs."""
+    """What was written, and how it compares with what was there: `parity` in float32, `precision` of a file below that.
+    `loads`: whether the original ran as it was; where it did not, it was measured with the weights taken
+    off its list of inputs."""
 
     path: Path
     before: Measured
     after: Measured
     loads: bool
     parity: Parity
+    precision: Precision | None
     metadata: ModelMetadata
 
 
@@ -58,21 +62,23 @@ def optimize(
     preprocess: Preprocess | None = None,
     without: tuple[str, ...] = (),
     face_crops: Callable[[int], npt.NDArray[np.uint8]],
+    lowering: Lowering | None = None,
     report: Path | None = None,
 ) -> Optimized:
     """Apply the passes to the ONNX file `source` and write the result to `path`, which may be the same.
 
     source: one input float32 (N, 3, S, S), N free or 1, and one output float32 (N, D), as face networks have.
     preprocess: what the input is, where the file doesn't say it.
-    face_crops: draws at least 7 crops, uint8 (N, S, S, 3) RGB, for an S.
+    face_crops: draws at least 7 crops, uint8 (N, S, S, 3) RGB, for an S. lowering: the wish for fp16 or int8.
 
     Raises ModelError (not such a network, not valid, weights in other files), PreprocessError (nobody says what the
-    input is), ParityError, StorageError; then there is no new file.
+    input is), ParityError, StorageError, or what `precision.lower` raises; then there is no new file.
     """
-    proto = load_model(source)
+    proto = load_whole_model(source)
+    size_before = source.stat().st_size
     _check(proto, source)
     model = ir.serde.deserialize_model(proto)
-    loads, original = _loadable(proto, source)
+    loads, session = _open(proto, source)
     unlist_weights.apply(model)
     size, dimension = _sizes(model, source)
     metadata = _describe(model, source, preprocess, size, dimension)
@@ -84,47 +90,45 @@ def optimize(
         fix_batch(model, target.batch)
     model.metadata_props.update(metadata.to_props())
     data = serialize(model)
-    reference, optimized = _runner(original, source), _runner(data, source)
-    scale = _as_asked(metadata.preprocess)
-    parity = measure_embeddings(
-        lambda x: reference(scale(x)), lambda x: optimized(scale(x)), [random_crops(7, size), face_crops(size)]
-    )
+    reference, optimized = _runner(session), _runner(open_session(data, str(source)))
+    crop_sets = [random_crops(7, size), face_crops(size)]
+    parity = measure_embeddings(reference, optimized, crop_sets, metadata.preprocess)
     settle(parity, must_matter=True, first_difference=lambda: None, report=report)
-    crop = scale(np.asarray(random_crops(1, size).transpose(0, 3, 1, 2), dtype=np.float32))
+    precision = None
+    if lowering:
+        model, data, precision = lower(model, data, lowering, metadata.preprocess, report)
+        optimized = _runner(open_session(data, str(source)))
+    crop = network_input(random_crops(1, size), metadata.preprocess)
     before, after = interleaved([lambda: reference(crop), lambda: optimized(crop)], ROUNDS)
     write_bytes(path, data)
     return Optimized(
         path,
-        Measured(source.stat().st_size if source != path else len(original), nodes_before, before),
+        Measured(size_before, nodes_before, before),
         Measured(len(data), len(model.graph), after),
         loads,
         parity,
+        precision,
         metadata,
     )
 
 
 def _check(proto: Any, source: Path) -> None:
-    """Refuse what is not valid, or not whole."""
-    if any(map(onnx.external_data_helper.uses_external_data, proto.graph.initializer)):
-        raise ModelError(f"{source}: keeps its weights in other files; save it as one file first (onnx.save)")
+    """Refuse what is not valid."""
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"{source}: not valid ONNX ({in_one_line(error)}); export it again or get it again") from error
 
 
-def _loadable(proto: Any, source: Path) -> tuple[bool, bytes]:
-    """Whether onnxruntime runs the file as it is, and the bytes that it runs."""
-    data = proto.SerializeToString()
-    try:
-        session = open_session(data, str(source))
+def _open(proto: Any, source: Path) -> tuple[bool, Any]:
+    """Whether onnxruntime runs the file as it is; a session of it, or of it without weights among its inputs."""
+    with suppress(ModelError):
+        session = open_session(proto.SerializeToString(), str(source))
         if len(session.get_inputs()) == 1:
-            return True, data
-    except ModelError:
-        pass
+            return True, session
     mended = ir.serde.deserialize_model(proto)
     unlist_weights.apply(mended)
-    return False, ir.serde.serialize_model(mended).SerializeToString()
+    return False, open_session(ir.serde.serialize_model(mended).SerializeToString(), str(source))
 
 
 def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
@@ -176,14 +180,8 @@ def normalization(model: ir.Model) -> float | None:
     return float(number.reshape(-1)[0]) if number is not None else None
 
 
-def _as_asked(preprocess: str) -> Callable[[Array], Array]:
-    """Raw pixels as the network wants them."""
-    return (lambda x: x) if preprocess == "raw" else (lambda x: (x - 127.5) / 127.5)
-
-
-def _runner(data: bytes, source: Path) -> Callable[[Array], Array]:
+def _runner(session: Any) -> Callable[[Array], Array]:
     """A file as a function of any number of rows."""
-    session = open_session(data, str(source))
     name, shape = session.get_inputs()[0].name, session.get_inputs()[0].shape
     return in_batches(
         lambda x: np.asarray(session.run(None, {name: x})[0]), shape[0] if isinstance(shape[0], int) else None

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from ..errors import ParityError
 from ..files import write_text
+from ..metadata import Preprocess
+from ..network_input import network_input
 
 Array = npt.NDArray[np.float32]
 
@@ -77,13 +79,11 @@ def random_crops(count: int, size: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-def network_input(crops: npt.NDArray[np.uint8]) -> Array:
-    """Crops uint8 (N, S, S, 3) RGB → float32 (N, 3, S, S), 0..255."""
-    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
-
-
 def measure_embeddings(
-    network: Callable[[Array], Array], exported: Callable[[Array], Array], crop_sets: list[npt.NDArray[np.uint8]]
+    network: Callable[[Array], Array],
+    exported: Callable[[Array], Array],
+    crop_sets: list[npt.NDArray[np.uint8]],
+    preprocess: Preprocess = "raw",
 ) -> Parity:
     """Compare a face network with its file on sets of crops, uint8 (at least 7, S, S, 3), at the batch sizes BATCHES.
 
@@ -91,7 +91,7 @@ def measure_embeddings(
     """
     worst, lowest, matters = 0.0, 1.0, np.inf
     for crops in crop_sets:
-        x = network_input(crops[: max(BATCHES)])
+        x = network_input(crops[: max(BATCHES)], preprocess)
         reference = network(x)
         if not np.isfinite(reference).all():
             raise ParityError("the network gives values that are not finite; take an earlier checkpoint")

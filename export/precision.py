@@ -1,12 +1,14 @@
-"""What a smaller precision costs and brings: cosine to float32, time, and accuracy on a verification set.
+"""A network in a smaller precision: what that costs and brings is measured, and has a bound.
 
-The bounds are for the mean cosine, not the smallest: there are crops on which a network is not stable. OpenCV's SFace
-network moves by 0.026 on one of 400 where a single grey level is added to all pixels.
+Measured are the cosine to float32, the time, and accuracy on a verification set. The bounds are for the mean cosine,
+not the smallest: there are crops on which a network is not stable. OpenCV's SFace network moves by 0.026 on one of 400
+where a single grey level is added to all pixels.
 """
 
-import time
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,19 @@ import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
-from ..errors import DataError, ParityError
+from ..errors import DataError, ParityError, UsageError
 from ..evaluate.bin_sets import open_bin
 from ..evaluate.verification import verify
+from ..files import write_text
+from ..metadata import Preprocess
+from ..network_input import network_input
 from ..onnx_session import open_session
 from .extremes import check_crops
-from .half import as_on_gpu
-from .parity import Array, network_input
+from .half import as_on_gpu, to_fp16
+from .parity import Array, in_batches
+from .quantization import to_int8
+from .serialize import serialize
+from .timing import interleaved
 
 BOUNDS = {"fp16": 0.9999, "int8": 0.99}
 REMEDIES = {
@@ -30,16 +38,17 @@ REMEDIES = {
 }
 LOST = 0.002  # of accuracy
 SLOWER = 1.02  # medians of the same file differ by as much
-ROUNDS, WARM_UP = 30, 3
+ROUNDS = 30
 BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What was measured: cosines of embeddings to those of float32, milliseconds for one crop in one thread, and the
-    accuracy (a share) on the verification set `set_name`; None without one."""
+    """What was measured: cosines of embeddings of `crops` faces to those of float32, milliseconds for one crop in one
+    thread, and the accuracy (a share) on the verification set `set_name`; None without one."""
 
     precision: str
+    crops: int
     mean_cosine: float
     min_cosine: float
     milliseconds_before: float
@@ -54,7 +63,7 @@ class Precision:
         remarks = []
         if self.milliseconds_after > SLOWER * self.milliseconds_before:
             remarks.append(
-                f"slower than fp32 on this machine ({self.milliseconds_after:.2f} ms against "
+                f"is slower than fp32 on this machine ({self.milliseconds_after:.2f} ms against "
                 f"{self.milliseconds_before:.2f} ms)"
             )
         if self.accuracy_before is not None and self.accuracy_after is not None:
@@ -63,6 +72,50 @@ class Precision:
                 remarks.append(f"loses {lost * 100:.2f} points of accuracy on {self.set_name}")
         return f"{self.precision} {' and '.join(remarks)}" if remarks else None
 
+    def text(self) -> str:
+        """For people."""
+        times = f"{self.milliseconds_before:.2f} ms a crop in one thread → {self.milliseconds_after:.2f} ms"
+        lines = [
+            f"{self.precision}: cosine to fp32 {self.mean_cosine:.5f} in the mean of {self.crops} crops, "
+            f"{self.min_cosine:.5f} at least; {times}"
+        ]
+        if self.accuracy_before is not None and self.accuracy_after is not None:
+            lines.append(f"{self.set_name}: accuracy {self.accuracy_before:.2%} → {self.accuracy_after:.2%}")
+        return "\n".join([*lines, *([self.remark] if self.remark else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """The wish for a precision below float32.
+
+    precision         one of BOUNDS
+    crops             uint8 (N, S, S, 3) RGB, at least 2 real faces: every second one calibrates, the others measure
+    verification_set  a file such as lfw.bin, on which accuracy is measured
+    """
+
+    precision: str
+    crops: npt.NDArray[np.uint8]
+    verification_set: Path | None = None
+
+
+def lower(
+    model: ir.Model, fp32: bytes, wish: Lowering, preprocess: Preprocess, report: Path | None = None
+) -> tuple[ir.Model, bytes, Precision]:
+    """A face network in another precision, its bytes, and what was measured of it.
+
+    model: in float32, as the passes leave it; fp32: its bytes. report: a JSON file to which the figures are added.
+    Raises as `to_fp16`, `to_int8` and `measure_precision`.
+    """
+    if len(wish.crops) < 2:
+        raise UsageError("--calibration: needs at least 2 crops, to calibrate with and to measure with; 200 are better")
+    lowered = to_fp16(model) if wish.precision == "fp16" else to_int8(model, wish.crops[0::2], preprocess)
+    data = serialize(lowered)
+    result = measure_precision(fp32, data, wish.precision, wish.crops[1::2], wish.verification_set, preprocess)
+    if report is not None:
+        fields = json.loads(report.read_text()) | {"precision": asdict(result)}
+        write_text(report, json.dumps(fields, indent=1) + "\n")
+    return lowered, data, result
+
 
 def measure_precision(
     fp32: bytes,
@@ -70,6 +123,7 @@ def measure_precision(
     precision: str,
     crops: npt.NDArray[np.uint8],
     verification_set: Path | None = None,
+    preprocess: Preprocess = "raw",
 ) -> Precision:
     """Compare the ONNX file `other`, of a precision in BOUNDS, with the file `fp32` of the same face network.
 
@@ -82,8 +136,8 @@ def measure_precision(
     """
     session = open_session(fp32, "the float32 network")
     check_crops(crops, session.get_inputs()[0].shape[2])
-    before = _embed(session)
-    after = _embed(open_session(_as_measured(other, precision), f"the {precision} network"))
+    before = _embed(session, preprocess)
+    after = _embed(open_session(_as_measured(other, precision), f"the {precision} network"), preprocess)
     cosines = _cosines(before(crops), after(crops))
     mean, least = float(cosines.mean()), float(cosines.min())
     if not mean >= BOUNDS[precision]:  # NaN isn't either
@@ -91,8 +145,8 @@ def measure_precision(
         if not np.isfinite(mean):
             what = "an embedding is not finite, as a value of the network is too large"
         raise ParityError(f"{precision}: {what}; {REMEDIES[precision]}; no file was written")
-    times = _milliseconds((fp32, other), crops)
-    result = Precision(precision, mean, least, *times)
+    times = _milliseconds((fp32, other), crops, preprocess)
+    result = Precision(precision, len(crops), mean, least, *times)
     if verification_set is None:
         return result
     bin_set = open_bin(verification_set)
@@ -112,23 +166,16 @@ def _as_measured(data: bytes, precision: str) -> bytes:
     return bytes(ir.serde.serialize_model(model).SerializeToString())
 
 
-def _embed(session: Any) -> Callable[[npt.NDArray[np.uint8]], Array]:
+def _fixed_batch(session: Any) -> int | None:
+    batch = session.get_inputs()[0].shape[0]
+    return batch if isinstance(batch, int) else None
+
+
+def _embed(session: Any, preprocess: Preprocess) -> Callable[[npt.NDArray[np.uint8]], Array]:
     """A network as a function: crops uint8 (N, S, S, 3) → raw embeddings float32 (N, D)."""
-    entry = session.get_inputs()[0]
-    batch = entry.shape[0] if isinstance(entry.shape[0], int) else None
-
-    def embed(crops: npt.NDArray[np.uint8]) -> Array:
-        # A file with a fixed batch gets the last crop again where some are missing.
-        missing = -len(crops) % batch if batch else 0
-        full = np.concatenate([crops, np.repeat(crops[-1:], missing, axis=0)])
-        step = batch or BATCH
-        parts = [
-            session.run(None, {entry.name: network_input(full[start : start + step])})[0]
-            for start in range(0, len(full), step)
-        ]
-        return np.asarray(np.concatenate(parts)[: len(crops)])
-
-    return embed
+    name = session.get_inputs()[0].name
+    run = in_batches(lambda x: np.asarray(session.run(None, {name: x})[0]), _fixed_batch(session) or BATCH)
+    return lambda crops: run(network_input(crops, preprocess))
 
 
 def _cosines(first: Array, second: Array) -> npt.NDArray[np.float64]:
@@ -140,17 +187,14 @@ def _cosines(first: Array, second: Array) -> npt.NDArray[np.float64]:
     return np.asarray((units[0] * units[1]).sum(axis=1))
 
 
-def _milliseconds(files: tuple[bytes, bytes], crops: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    """The median time of a run of each file, in one thread. In turn, so that what else the machine does hits both."""
-    sessions = [open_session(data, "the network", threads=1) for data in files]
-    runs: list[list[float]] = [[] for _ in files]
-    for _ in range(WARM_UP + ROUNDS):
-        for session, times in zip(sessions, runs, strict=True):
-            entry = session.get_inputs()[0]
-            count = entry.shape[0] if isinstance(entry.shape[0], int) else 1
-            x = network_input(np.repeat(crops[:1], count, axis=0))
-            start = time.perf_counter()
-            session.run(None, {entry.name: x})
-            times.append(1000 * (time.perf_counter() - start))
-    before, after = (float(np.median(times[WARM_UP:])) for times in runs)
+def _milliseconds(
+    files: tuple[bytes, bytes], crops: npt.NDArray[np.uint8], preprocess: Preprocess
+) -> tuple[float, float]:
+    """The median time of a run of each file, in one thread."""
+    runs = []
+    for data in files:
+        session = open_session(data, "the network", threads=1)
+        x = network_input(np.repeat(crops[:1], _fixed_batch(session) or 1, axis=0), preprocess)
+        runs.append(partial(session.run, None, {session.get_inputs()[0].name: x}))
+    before, after = interleaved(runs, ROUNDS)
     return before, after

@@ -24,11 +24,13 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxscript import version_converter
 
 from ..errors import ModelError
+from ..metadata import Preprocess
 from .batchnorm_convolution import batchnorm_to_convolution
 from .bend import bend, recover_prelu
+from .calibration import evenly
 from .equalization import equalize, is_depthwise
 from .extremes import check_crops, extremes
-from .passes.graph import Array, bias, constant, free_name, label, only_reader
+from .passes.graph import Array, add_constant, bias, constant, free_name, label, only_reader
 
 CROPS = 200
 SHARE = 0.9
@@ -41,7 +43,7 @@ COMPUTING = ("Add", "Mul", "GlobalAveragePool", "Sigmoid")
 MOVING = ("Flatten", "Reshape", "MaxPool")
 
 
-def to_int8(model: ir.Model, crops: npt.NDArray[np.uint8]) -> ir.Model:
+def to_int8(model: ir.Model, crops: npt.NDArray[np.uint8], preprocess: Preprocess = "raw") -> ir.Model:
     """A copy of a face network, float32 as the passes leave it, in int8.
 
     crops: uint8 (N, S, S, 3) RGB, real faces; of more than CROPS as many are taken, evenly. Memory doesn't grow with N.
@@ -52,18 +54,18 @@ def to_int8(model: ir.Model, crops: npt.NDArray[np.uint8]) -> ir.Model:
     """
     shape = model.graph.inputs[0].shape
     check_crops(crops, shape[2] if shape is not None and len(shape) == 4 else "?")
-    chosen = crops[np.unique(np.linspace(0, len(crops) - 1, CROPS).round().astype(int))]
+    chosen = crops[list(evenly(len(crops), CROPS))]
     model = model.clone()
     if model.opset_imports[""] < LEAST_OPSET:
         version_converter.convert_version(model, OPSET, fallback=True)
     recover_prelu(model)
     batchnorm_to_convolution(model)
-    equalize(model, chosen)
+    equalize(model, chosen, preprocess)
     bend(model)
     sources = _quantised_values(model)
     if not sources:
         raise ModelError("the network has no layer with constant float32 weights to quantise; is it quantised already?")
-    grids = _grids(model, sources, chosen)
+    grids = _grids(model, sources, chosen, preprocess)
     for node in tuple(model.graph):
         if (x := node.inputs[0] if node.inputs else None) is not None and _has_weights(node):
             _quantise_weights(model.graph, node, grids[x])
@@ -82,8 +84,8 @@ class Grid:
         self.scale = float(scale)
         zero = np.uint8(np.clip(np.round(-low / self.scale), 0, 255))
         self.constants = [
-            _initializer(graph, f"{name}.scale", np.array(scale)),
-            _initializer(graph, f"{name}.zero", np.array(zero)),
+            add_constant(graph, f"{name}.scale", np.array(scale)),
+            add_constant(graph, f"{name}.zero", np.array(zero)),
         ]
 
 
@@ -124,10 +126,13 @@ def _quantised_values(model: ir.Model) -> dict[ir.Value, ir.Value | None]:
 
 
 def _grids(
-    model: ir.Model, sources: dict[ir.Value, ir.Value | None], crops: npt.NDArray[np.uint8]
+    model: ir.Model,
+    sources: dict[ir.Value, ir.Value | None],
+    crops: npt.NDArray[np.uint8],
+    preprocess: Preprocess,
 ) -> dict[ir.Value, Grid]:
     own = [value for value, source in sources.items() if source is None]
-    found = np.array(list(extremes(model, own, crops)))  # (crops, values, 2)
+    found = np.array(list(extremes(model, own, crops, preprocess)))  # (crops, values, 2)
     lows, highs = np.quantile(found[:, :, 0], 1 - SHARE, axis=0), np.quantile(found[:, :, 1], SHARE, axis=0)
     grids: dict[ir.Value, Grid] = {}
     for value, low, high in zip(own, lows.tolist(), highs.tolist(), strict=True):
@@ -175,9 +180,9 @@ def _largest_pair(rows: Array) -> Array:
 def _dequantise(graph: ir.Graph, layer: ir.Node, index: int, array: Array, scale: Array, axis: int) -> None:
     """Let input `index` of `layer` be integers times scales along an axis."""
     name = f"{label(layer)}.{'weight' if index == 1 else 'bias'}"
-    inputs = [_initializer(graph, f"{name}.quantised", array), _initializer(graph, f"{name}.scale", scale)]
+    inputs = [add_constant(graph, f"{name}.quantised", array), add_constant(graph, f"{name}.scale", scale)]
     if index == 1:  # without zero points for weights, onnxruntime has no int8 kernel for Gemm, or one that fails (1.23)
-        inputs.append(_initializer(graph, f"{name}.zero", np.zeros(len(scale), array.dtype)))
+        inputs.append(add_constant(graph, f"{name}.zero", np.zeros(len(scale), array.dtype)))
     node = ir.node("DequantizeLinear", inputs, {"axis": axis}, name=f"{name}.DequantizeLinear")
     _describe(node, free_name(graph, f"{name}.dequantised"), ir.DataType.FLOAT, ir.Shape(array.shape))
     layer.prepend(node)
@@ -203,12 +208,3 @@ def _insert(graph: ir.Graph, value: ir.Value, grid: Grid) -> None:
 def _describe(node: ir.Node, name: str, dtype: ir.DataType, shape: ir.Shape | None) -> None:
     output = node.outputs[0]
     output.name, output.dtype, output.shape = name, dtype, shape
-
-
-def _initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
-    """A new initializer of any shape, () too."""
-    name = free_name(graph, name)
-    tensor = ir.tensor(np.require(array, requirements="C"), name=name)
-    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
-    graph.register_initializer(value)
-    return value

@@ -11,7 +11,7 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from .trace import evaluating
+from .trace import evaluating, listed
 
 
 def redrawn(module: nn.Module, inputs: tuple[Any, ...], seed: int = 0) -> nn.Module:
@@ -39,7 +39,7 @@ def redrawn(module: nn.Module, inputs: tuple[Any, ...], seed: int = 0) -> nn.Mod
         kept = [layer.momentum for layer in normalizers]
         for layer in normalizers:
             layer.is_train, layer.momentum = True, 1.0
-        jt.sync(_vars(other(*map(jt.array, inputs))))
+        jt.sync(listed(other(*map(jt.array, inputs))))
         for layer, momentum in zip(normalizers, kept, strict=True):
             layer.momentum = momentum
             spread = np.sqrt(layer.running_var.numpy())
@@ -48,9 +48,3 @@ def redrawn(module: nn.Module, inputs: tuple[Any, ...], seed: int = 0) -> nn.Mod
             layer.running_mean.assign(jt.array(mean.astype(np.float32)))
             layer.running_var.assign(jt.array(variance.astype(np.float32)))
     return other
-
-
-def _vars(outputs: Any) -> list[Any]:
-    if isinstance(outputs, dict):
-        return list(outputs.values())
-    return list(outputs) if isinstance(outputs, tuple | list) else [outputs]

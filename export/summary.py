@@ -7,7 +7,6 @@ opened.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from .. import dependencies, files
 from ..errors import ModelError
 from ..metadata import from_props
 from .macs import count_macs, is_onnx
-from .metadata import load_model
+from .model_file import external_tensors, graphs_of, load_model
 
 # Places of scales and zero points among the inputs, and of what is a weight even as int32.
 SCALES = {
@@ -84,13 +83,14 @@ def summarize(path: Path) -> Summary:
     model = load_model(path)
     props = {_text(prop.key): _text(prop.value) for prop in model.metadata_props}
     ours = from_props(props, str(path))
-    graphs = list(_graphs(model.graph))
+    graphs = list(graphs_of(model.graph))
     nodes = [node for graph in graphs for node in graph.node]
     weights = [tensor for graph in graphs for tensor in graph.initializer]
     if any(size < 0 for tensor in weights for size in tensor.dims):
         raise ModelError(f"{path}: has a weight of negative size; export it again or get it again")
     inputs = _inputs(model.graph)
     given, results = (tuple(map(_value, values)) for values in (inputs, model.graph.output))
+    external_files = _external_files(model)
     macs, macs_at_least = count_macs(model, nodes, inputs)  # last: it changes the model
     return Summary(
         file=str(path),
@@ -106,18 +106,9 @@ def summarize(path: Path) -> Summary:
         parameters=_count_parameters(nodes, weights),
         macs=macs,
         macs_at_least=macs_at_least,
-        external_files=_external_files(weights),
+        external_files=external_files,
         metadata=({} if ours is None else ours.to_props()) | props,
     )
-
-
-def _graphs(graph: Any) -> Iterator[Any]:
-    """The graph and all those inside its nodes."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
-                yield from _graphs(inner)
 
 
 def _inputs(graph: Any) -> list[Any]:
@@ -171,11 +162,6 @@ def _names_at(nodes: list[Any], places: dict[str, tuple[int, ...]]) -> set[str]:
     }
 
 
-def _external_files(weights: list[Any]) -> tuple[str, ...]:
-    helper = dependencies.require("onnx.external_data_helper", "export")
-    outside = [
-        {_text(entry.key): _text(entry.value) for entry in tensor.external_data}
-        for tensor in weights
-        if helper.uses_external_data(tensor)
-    ]
+def _external_files(model: Any) -> tuple[str, ...]:
+    outside = [{_text(entry.key): _text(entry.value) for entry in t.external_data} for t in external_tensors(model)]
     return tuple(sorted({entries.get("location", "?") for entries in outside}))

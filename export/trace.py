@@ -9,7 +9,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jittor as jt
@@ -17,7 +17,7 @@ import onnx_ir as ir
 from jittor import nn
 
 from ..errors import ModelError, SFaceError
-from .graph import OPERATORS, OPSET, Graph, Rule, Symbol
+from .graph import OPERATORS, Graph, Rule, Symbol
 from .shapes import BatchSize
 
 
@@ -27,7 +27,7 @@ class Traced:
     value in the graph, for those that give one value."""
 
     model: ir.Model
-    layers: list[tuple[str, str]] = field(default_factory=list)
+    layers: list[tuple[str, str]]
 
 
 def trace(
@@ -37,7 +37,6 @@ def trace(
     *,
     layers: Mapping[type, Rule],
     operations: Mapping[str, Rule],
-    opset: int = OPSET,
     dynamic_batch: bool = True,
 ) -> Traced:
     """Write `module`, as it behaves in evaluation mode, as an ONNX model; the module is left as it was.
@@ -57,8 +56,7 @@ def trace(
     values: list[tuple[str, Symbol]] = []
 
     def call(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        # A layer that is made on the spot has no path; it counts as part of the one that made it.
-        path = paths.get(id(layer), graph.path if graph.path != "the module" else "")
+        path = paths.get(id(layer))
         with graph.inside(path):
             try:
                 rule = layers.get(type(layer))
@@ -68,31 +66,39 @@ def trace(
             except Exception as error:
                 reason = str(error).strip().split("\n")[0] or type(error).__name__
                 raise ModelError(f"{graph.path} ({type(layer).__name__}): can't be exported: {reason}") from error
-        if isinstance(output, Symbol) and id(layer) in paths and layer is not module:
+        if isinstance(output, Symbol) and path:
             values.append((path, output))
         return output
 
     with evaluating(module), _patched(graph, module, call):
         output = module(*symbols)
     outputs = _named(output, output_names)
-    model = graph.model(outputs, opset)
+    model = graph.model(outputs)
     return Traced(model, [(path, str(symbol.value.name)) for path, symbol in values])
 
 
 def _named(output: Any, names: Sequence[str] | None) -> dict[str, Symbol]:
     """The module's outputs by name."""
+    found = listed(output)
     if isinstance(output, dict):
-        found, default = list(output.values()), [str(name) for name in output]
+        default = [str(name) for name in output]
     elif isinstance(output, tuple | list):
-        found, default = list(output), [f"output_{index}" for index in range(len(output))]
+        default = [f"output_{index}" for index in range(len(output))]
     else:
-        found, default = [output], ["output"]
+        default = ["output"]
     if wrong := [type(value).__name__ for value in found if not isinstance(value, Symbol)]:
         raise ModelError(f"the module gives {wrong[0]}, not values of its input; it can't be exported")
     names = default if names is None else list(names)
     if len(names) != len(found) or len(set(names)) != len(names):
         raise ModelError(f"{len(found)} outputs are called {names}; each needs a name of its own")
     return dict(zip(names, found, strict=True))
+
+
+def listed(output: Any) -> list[Any]:
+    """What a module gives, one value or several, as a list."""
+    if isinstance(output, dict):
+        return list(output.values())
+    return list(output) if isinstance(output, tuple | list) else [output]
 
 
 @contextmanager

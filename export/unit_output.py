@@ -8,15 +8,15 @@ so that a dot product of two outputs is their cosine. The bound only keeps a vec
 import numpy as np
 import onnx_ir as ir
 
+from .passes.graph import add_constant
+
 
 def add_unit_output(model: ir.Model) -> None:
     """Give the model's only output, (N, D), length 1; it keeps its name."""
     (output,) = model.graph.outputs
     name = str(output.name)
     output.name = f"{name}.raw"
-    least = ir.Value(name=f"{name}.least", const_value=ir.tensor(np.float32(1e-30), name=f"{name}.least"))
-    least.shape, least.dtype = ir.Shape([]), ir.DataType.FLOAT
-    model.graph.register_initializer(least)
+    least = add_constant(model.graph, f"{name}.least", np.array(1e-30, np.float32))
     length = ir.node("ReduceL2", [output], {"axes": [1], "keepdims": 1}, name=f"{name}.ReduceL2")
     bounded = ir.node("Max", [length.outputs[0], least], name=f"{name}.Max")
     divided = ir.node("Div", [output, bounded.outputs[0]], name=f"{name}.Div")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError, PreprocessError, UsageError
 from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
+from ..network_input import network_input
 from ..onnx_session import in_one_line, open_session, read_model
 
 # Crops given to the network at once: more do not make it faster and take more memory.
@@ -78,9 +79,7 @@ class FaceEmbedder:
         count = len(crops)
         if self._batch is not None and count < self._batch:  # what is missing is made up
             crops = np.concatenate([crops, np.repeat(crops[-1:], self._batch - count, axis=0)])
-        batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)  # (n, 3, S, S)
-        if self.metadata.preprocess == "centered":
-            batch = (batch - 127.5) / 127.5
+        batch = network_input(crops, self.metadata.preprocess)
         try:
             raw: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         except Exception as error:  # onnxruntime's own errors have no common base

@@ -47,7 +47,7 @@ def label(node: ir.Node) -> str:
 def add_constant(graph: ir.Graph, name: str, array: Array) -> ir.Value:
     """A new initializer, called `name` or, where that is taken, `name` with a number."""
     name = free_name(graph, name)
-    tensor = ir.tensor(np.ascontiguousarray(array), name=name)
+    tensor = ir.tensor(np.require(array, requirements="C"), name=name)
     value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
     graph.register_initializer(value)
     return value
@@ -73,7 +73,7 @@ def set_constant(node: ir.Node, index: int, array: Array, name: str) -> None:
         node.resize_inputs(index + 1)
     old = node.inputs[index]
     if old is not None and old.is_initializer() and only_reader(old) is node:
-        old.const_value = ir.tensor(np.ascontiguousarray(array), name=old.name)
+        old.const_value = ir.tensor(np.require(array, requirements="C"), name=old.name)
         old.shape = ir.Shape(array.shape)
         return
     assert isinstance(node.graph, ir.Graph)

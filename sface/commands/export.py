@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import dependencies, runtime
 from ..errors import UsageError
 from ..output import Output
-from .onnx_options import add_options, check_output
+from .onnx_options import add_options, check_output, in_lines, read_lowering
 
 if TYPE_CHECKING:
     from ..export.checkpoint import Source
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 # What a checkpoint says about itself, and a file of published weights does not.
 _REQUIRED = ("net", "embedding_size", "input_scale")
 _FLAGS = (*_REQUIRED, "input_size")
+# How the file that is written is to be, with what counts as not said.
+_OF_THE_FILE: dict[str, Any] = {
+    "batch": None,
+    "unit_output": False,
+    "target": "onnxruntime",
+    "without": [],
+    "precision": "fp32",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +58,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
         raise UsageError("name the file to write with -o, or the one to compare with --check")
     if args.output is not None:
         check_output(args.output)
+    elif given := [flag for flag, default in _OF_THE_FILE.items() if getattr(args, flag) != default]:
+        raise UsageError(f"--check writes no file: leave out --{given[0].replace('_', '-')}")
     if args.batch is not None and args.batch < 1:
         raise UsageError(f"--batch {args.batch}: must be 1 or more")
     _check_flags(args)
@@ -64,7 +74,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..export.target import target
     from ..train.synthetic import draw_crops
 
-    options = Options(target(args.target), args.batch, args.unit_output, tuple(args.without), args.report)
+    lowering = read_lowering(args)
+    options = Options(target(args.target), args.batch, args.unit_output, tuple(args.without), lowering, args.report)
     source = _open(args)
     crops = draw_crops(7, seed=1, size=source.metadata.input_size)
     about = f"{source.metadata.network} {source.metadata.embedding_size}-d from {source.path}"
@@ -80,13 +91,14 @@ def run(args: argparse.Namespace, output: Output) -> int:
     parity = result.parity
     output.result(
         f"{result.path}: {about}, {result.size / 1e6:.1f} MB, {result.nodes} nodes; equal to the network to "
-        f"{parity.max_difference:.1e} on unit vectors (cosine {parity.min_cosine:.7f})",
+        f"{parity.max_difference:.1e} on unit vectors (cosine {parity.min_cosine:.7f}){in_lines(result.precision)}",
         {
             "file": str(result.path),
             "checkpoint": str(source.path),
             "bytes": result.size,
             "nodes": result.nodes,
             "parity": asdict(parity),
+            "precision": result.precision and asdict(result.precision),
             "metadata": source.metadata.to_props(),
         },
     )

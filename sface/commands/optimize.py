@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import dependencies
 from ..metadata import PREPROCESS
 from ..output import Output
-from .onnx_options import add_options, check_output
+from .onnx_options import add_options, check_output, in_lines, read_lowering
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +37,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         preprocess=args.preprocess,
         without=tuple(args.without),
         face_crops=lambda size: draw_crops(7, seed=1, size=size),
+        lowering=read_lowering(args),
         report=args.report,
     )
     before, after, parity = result.before, result.after, result.parity
@@ -50,13 +51,15 @@ def run(args: argparse.Namespace, output: Output) -> int:
         f"unit vectors (cosine {parity.min_cosine:.7f})\n"
         f"before: {before.size / 1e6:6.1f} MB  {before.nodes:4} nodes  {before.milliseconds:6.2f} ms a crop\n"
         f"after:  {after.size / 1e6:6.1f} MB  {after.nodes:4} nodes  {after.milliseconds:6.2f} ms a crop, "
-        f"{before.milliseconds / after.milliseconds:.2f} times as fast{as_it_was}",
+        f"{before.milliseconds / after.milliseconds:.2f} times as fast{as_it_was}"
+        f"{in_lines(result.precision)}",
         {
             "file": str(result.path),
             "before": asdict(before),
             "after": asdict(after),
             "loads": result.loads,
             "parity": asdict(parity),
+            "precision": result.precision and asdict(result.precision),
             "metadata": result.metadata.to_props(),
         },
     )

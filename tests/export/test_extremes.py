@@ -6,7 +6,7 @@ import pytest
 
 from sface.errors import ModelError, UsageError
 from sface.export.extremes import check_crops, extremes
-from sface.export.parity import network_input
+from sface.network_input import network_input
 
 from .small_network import chain, draw_crops
 
