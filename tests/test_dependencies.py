@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sface import dependencies
 from sface.errors import DependencyError
+from tests.tiny_models import write_model
 
 
 def test_onnxruntime_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,3 +56,37 @@ def test_opencv_without_its_system_libraries() -> None:
     assert done.returncode == 6
     assert done.stderr.startswith("error: OpenCV can't be imported")
     assert "apt-get install libgl1 libglib2.0-0" in done.stderr
+
+
+EXTRAS = ("jittor", "mpi4py", "safetensors", "tqdm", "matplotlib", "onnx", "onnx_ir", "onnxscript", "sklearn")
+
+
+@pytest.mark.parametrize(
+    ("call", "package", "extra"),
+    [
+        (["train", "--data_root", "SET", "--outdir", "OUT"], "safetensors", "train"),
+        (["export", "SET", "-o", "OUT"], "jittor", "train"),
+        (["optimize", "MODEL", "-o", "OUT"], "onnx", "export"),
+        (["inspect", "MODEL"], "onnx", "export"),
+        (["calibrate", "MODEL", "--data", "SET", "--fmr", "0.1"], "onnx", "export"),
+        (["data", "check", "SET"], "tqdm", "train"),
+        (["data", "convert", "SET", "--to", "records", "-o", "OUT"], "tqdm", "train"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else value,
+)
+def test_a_command_without_its_extra(
+    call: list[str], package: str, extra: str, drawn_set: Path, tmp_path: Path
+) -> None:
+    """As in an environment with the packages for verifying alone."""
+    places = {"SET": drawn_set, "MODEL": write_model(tmp_path / "m.onnx"), "OUT": tmp_path / "out"}
+    call = [str(places.get(word, word)) for word in call]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
+        f"from sface.cli import main\n"
+        f"sys.exit(main({call}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == f"error: {package} is not installed: pip install 'sface[{extra}]'"
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 6
+    assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
+from .. import dependencies, runtime
 from ..errors import CheckpointError, UsageError
 from ..output import Output
 
@@ -110,6 +110,8 @@ _RESOURCES = _FILES | {"target", "workers_id", "num_workers"}
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Train; the exit code is 0 also where a signal ended the run, since its state was saved."""
+    dependencies.require("safetensors", "train")  # Jittor comes later: the loader's processes are there before it
+
     from ..train.checkpoints import find_run
     from ..train.loop import train
     from ..train.ranks import failing_together
