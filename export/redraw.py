@@ -18,9 +18,9 @@ def redrawn(module: nn.Module, inputs: tuple[Any, ...], seed: int = 0) -> nn.Mod
     """A copy of `module`; `inputs`, arrays, are what its running statistics are measured on.
 
     Weights of two and more axes are normal with variance 2 / fan-in, so that the scale of activations stays; scales are
-    drawn near 1, shifts near 0, but near 1 in a BatchNorm: with half of what follows cut off by a ReLU, a hundred layers
-    blow up the rounding of the first sixty times as much. Each BatchNorm then takes the statistics of its input, and
-    some of its own.
+    drawn near 1, shifts near 0. In a BatchNorm they are drawn near 1: with half of what follows cut off by a ReLU, a
+    hundred layers blow up the rounding of the first sixty times as much. Each BatchNorm then takes the statistics of
+    its input, and some of its own.
     """
     other = copy.deepcopy(module)
     generator = np.random.default_rng(seed)

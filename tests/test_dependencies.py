@@ -81,9 +81,7 @@ def test_a_command_without_its_extra(
     places = {"SET": drawn_set, "MODEL": write_model(tmp_path / "m.onnx"), "OUT": tmp_path / "out"}
     call = [str(places.get(word, word)) for word in call]
     code = (
-        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
-        f"from sface.cli import main\n"
-        f"sys.exit(main({call}))"
+        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\nfrom sface.cli import main\nsys.exit(main({call}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == f"error: {package} is not installed: pip install 'sface[{extra}]'"
