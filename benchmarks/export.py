@@ -38,7 +38,7 @@ def write_files(net: str, torch_python: str, folder: Path) -> list[Path]:
     crops = network_input(random_crops(4, config.input_size))
     module = redrawn(build_network(config), (crops,))
     run_module(module)(crops)
-    source = Source(module, folder, describe(config))
+    source = Source(lambda: module, folder, describe(config))
     files = [folder / f"{name}.onnx" for name in ("torch", "ours", "relu")]
     export_network(source, files[1], draw_crops(7, seed=1))
     export_network(source, files[2], draw_crops(7, seed=1), Options(without=("rewrite_prelu",)))

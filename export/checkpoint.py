@@ -4,30 +4,34 @@ The file takes float32 (batch, 3, S, S), RGB, 0..255, and gives the raw embeddin
 inside: its Sub and Mul are the graph's first two nodes, which is where other readers look for them.
 """
 
+import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import jittor as jt
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 from jittor import nn
 
 from .. import __version__
-from ..files import write_bytes
+from ..files import write_atomically
 from ..metadata import ModelMetadata
-from ..models.checkpoint import load_checkpoint
+from ..models.checkpoint import load_checkpoint, open_checkpoint
 from ..models.config import NetworkConfig
 from ..models.published import load_published
 from ..network_input import network_input
-from .exporter import run_file, run_module, trace_module
+from ..onnx_session import open_session
+from .exporter import run_module, trace_module
 from .first_difference import first_difference
 from .model_file import load_whole_model
-from .parity import Parity, in_batches, measure_embeddings, random_crops, settle
+from .parity import BATCHES, Array, Parity, embed_all, measure_embeddings, on_rows, random_crops, settle
 from .passes import run_passes
 from .precision import Lowering, Precision, lower
-from .serialize import serialize
+from .serialize import serialize_in_parts
 from .target import ONNXRUNTIME, Target
-from .trace import Traced
+from .trace import Layers, Traced
 from .unit_output import add_unit_output
 
 INPUT, OUTPUT = "input", "embedding"
@@ -37,9 +41,12 @@ LOSS_PARAMETERS = {"SFace": ("s", "k", "a", "b"), "ArcFace": ("s", "margin"), "C
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A network with its weights, and where it comes from: a checkpoint's folder, or a file of published weights."""
+    """A network with its weights, and where it comes from: a checkpoint's folder, or a file of published weights.
 
-    module: nn.Module
+    `load` builds it, in evaluation mode. It is kept no longer than it is needed: its weights are most of the memory.
+    """
+
+    load: Callable[[], nn.Module]
     path: Path
     metadata: ModelMetadata
 
@@ -77,19 +84,21 @@ class Export:
 
 
 def open_trained(checkpoint_path: Path) -> Source:
-    """The backbone of a checkpoint, or of a run's (as `models.checkpoint.open_checkpoint`). Raises CheckpointError."""
-    module, checkpoint = load_checkpoint(checkpoint_path)
+    """The backbone of a checkpoint, or of a run's (as `models.checkpoint.open_checkpoint`). Raises CheckpointError, as
+    its `load` does."""
+    checkpoint = open_checkpoint(checkpoint_path)
     head = checkpoint.description["training"]["head"]
     loss = ", ".join(f"{name}={head[name]:g}" for name in LOSS_PARAMETERS[head["name"]])
     metadata = describe(
         checkpoint.network, loss=f"{head['name']} {loss}".strip(), training_set=checkpoint.description["data"]["name"]
     )
-    return Source(module, checkpoint.folder, metadata)
+    return Source(lambda: load_checkpoint(checkpoint.folder)[0], checkpoint.folder, metadata)
 
 
 def open_published(weights: Path, network: NetworkConfig) -> Source:
-    """The published code's `weights` (models/published.py) of `network`. Loss and training set stay unknown."""
-    return Source(load_published(weights, network), weights, describe(network))
+    """The published code's `weights` (models/published.py) of `network`. Loss and training set stay unknown. Its `load`
+    raises CheckpointError."""
+    return Source(lambda: load_published(weights, network), weights, describe(network))
 
 
 def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") -> ModelMetadata:
@@ -116,52 +125,87 @@ def export_network(
     `precision.lower` raises; then there is no file, or still the one that was there.
     """
     options = options or Options()
-    traced = _trace(source, options.batch or options.target.batch)
-    model = traced.model
-    run_passes(model, without={*options.without, *options.target.without})
-    if options.unit_output:
-        add_unit_output(model)
-    model.metadata_props.update(source.metadata.to_props())
-    data = serialize(model)
-    parity = _prove(source, traced, model, data, face_crops, options.report)
-    precision = None
-    if options.lowering:
-        model, data, precision = lower(model, data, options.lowering, "raw", options.report)
-    write_bytes(path, data)
-    return Export(path, source, parity, precision, len(model.graph), len(data))
+    crop_sets = [random_crops(max(BATCHES), source.metadata.input_size), face_crops]
+
+    def write(temporary: Path) -> Export:
+        expected, layers, nodes = _write_float32(source, temporary, crop_sets, options)
+        _give_back()
+        parity = _prove(source, expected, layers, temporary, crop_sets, options.report)
+        precision = None
+        if options.lowering:
+            model, data, precision = lower(temporary.read_bytes(), options.lowering, "raw", options.report)
+            temporary.write_bytes(data)
+            nodes = len(model.graph)
+        return Export(path, source, parity, precision, nodes, temporary.stat().st_size)
+
+    return write_atomically(path, write)
 
 
 def check_file(path: Path, source: Source, face_crops: npt.NDArray[np.uint8], report: Path | None = None) -> Parity:
     """Compare an existing ONNX file with a network, as `export_network` does. Raises ModelError, ParityError."""
-    proto = load_whole_model(path)
-    model, data = ir.serde.deserialize_model(proto), proto.SerializeToString()
-    return _prove(source, _trace(source, None), model, data, face_crops, report)
+    load_whole_model(path)
+    crop_sets = [random_crops(max(BATCHES), source.metadata.input_size), face_crops]
+    module = source.load()
+    expected = _embed_all(module, crop_sets)
+    return _prove(source, expected, _trace(module, source, None).layers, path, crop_sets, report)
 
 
-def _trace(source: Source, batch: int | None) -> Traced:
+def _write_float32(
+    source: Source, path: Path, crop_sets: list[npt.NDArray[np.uint8]], options: Options
+) -> tuple[list[Array], Layers, int]:
+    """Write the file, not proven yet. Gives what the network says of the crops, its layers, and the number of nodes.
+
+    The network, the graph and its bytes are each as large as the weights: no two of them are held for long.
+    """
+    module = source.load()
+    expected = _embed_all(module, crop_sets)
+    traced = _trace(module, source, options.batch or options.target.batch)
+    del module
+    _give_back()
+    run_passes(traced.model, without={*options.without, *options.target.without})
+    if options.unit_output:
+        add_unit_output(traced.model)
+    traced.model.metadata_props.update(source.metadata.to_props())
+    with path.open("wb") as file:
+        file.writelines(serialize_in_parts(traced.model))
+    return expected, traced.layers, len(traced.model.graph)
+
+
+def _give_back() -> None:
+    """The memory of what was let go of: what has been traced refers to itself, and Jittor keeps what it once had."""
+    gc.collect()
+    jt.gc()
+
+
+def _embed_all(module: nn.Module, crop_sets: list[npt.NDArray[np.uint8]]) -> list[Array]:
+    run = run_module(module)
+    expected = embed_all(lambda x: run(x)[0], crop_sets)
+    _give_back()
+    return expected
+
+
+def _trace(module: nn.Module, source: Source, batch: int | None) -> Traced:
     size = source.metadata.input_size
     inputs = {INPUT: ((batch or 2, 3, size, size), "float32")}
-    return trace_module(source.module, inputs, [OUTPUT], dynamic_batch=batch is None)
+    return trace_module(module, inputs, [OUTPUT], dynamic_batch=batch is None)
 
 
 def _prove(
     source: Source,
-    traced: Traced,
-    model: ir.Model,
-    data: bytes,
-    face_crops: npt.NDArray[np.uint8],
+    expected: list[Array],
+    layers: Layers,
+    file: Path,
+    crop_sets: list[npt.NDArray[np.uint8]],
     report: Path | None,
 ) -> Parity:
-    network, exported = run_module(source.module), run_file(data)
-    fixed = model.graph.inputs[0].shape[0] if model.graph.inputs and model.graph.inputs[0].shape else None
-    run = in_batches(lambda x: exported(x)[0], fixed if isinstance(fixed, int) else None)
-    crops = [random_crops(7, source.metadata.input_size), face_crops]
-    parity = measure_embeddings(lambda x: network(x)[0], run, crops)
-    rows = network_input(face_crops[: fixed if isinstance(fixed, int) else 2])
+    session = open_session(file, "the exported graph")
+    batch = session.get_inputs()[0].shape[0]
+    parity = measure_embeddings(expected, on_rows(session), crop_sets)
+    rows = network_input(crop_sets[-1][: batch if isinstance(batch, int) else 2])
     settle(
         parity,
         must_matter=True,
-        first_difference=lambda: first_difference(source.module, model, traced.layers, (rows,)),
+        first_difference=lambda: first_difference(source.load(), ir.load(file), layers, (rows,)),
         report=report,
     )
     return parity

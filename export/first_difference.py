@@ -1,6 +1,5 @@
 """With which layer does a difference between a module and its file begin? Found by bisection."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jittor as jt
@@ -10,17 +9,15 @@ from jittor import nn
 
 from ..onnx_session import open_session
 from .parity import BOUND, Array
-from .trace import evaluating
+from .trace import Layers, evaluating
 
 
-def first_difference(
-    module: nn.Module, model: ir.Model, layers: Sequence[tuple[str, str]], inputs: tuple[Array, ...]
-) -> str | None:
+def first_difference(module: nn.Module, model: ir.Model, layers: Layers, inputs: tuple[Array, ...]) -> str | None:
     """The path of the first layer whose output differs in `model`, or None where none does.
 
-    layers: (path, name of its value) in the order in which they end, from the trace. Those that passes have taken away
-    are left out: a BatchNorm that went into the convolution before it is judged with that. It takes one run of both for
-    each halving, and assumes that a difference, once there, does not go away.
+    layers: from the trace. Those that passes have taken away are left out: a BatchNorm that went into the convolution
+    before it is judged with that. It takes one run of both for each halving, and assumes that a difference, once there,
+    does not go away.
     """
     values = {value.name: value for node in model.graph for value in node.outputs}
     seen: dict[str, int] = {}

@@ -19,7 +19,7 @@ from ..network_input import network_input
 from ..onnx_session import in_one_line, open_session
 from .free_batch import fix_batch, free_batch
 from .model_file import load_whole_model
-from .parity import Array, Parity, in_batches, measure_embeddings, random_crops, settle
+from .parity import BATCHES, Parity, embed_all, measure_embeddings, on_rows, random_crops, settle
 from .passes import run_passes, unlist_weights
 from .passes.graph import constant, only_reader
 from .precision import Lowering, Precision, lower
@@ -90,14 +90,15 @@ def optimize(
         fix_batch(model, target.batch)
     model.metadata_props.update(metadata.to_props())
     data = serialize(model)
-    reference, optimized = _runner(session), _runner(open_session(data, str(source)))
-    crop_sets = [random_crops(7, size), face_crops(size)]
-    parity = measure_embeddings(reference, optimized, crop_sets, metadata.preprocess)
+    reference, optimized = on_rows(session), on_rows(open_session(data, str(source)))
+    crop_sets = [random_crops(max(BATCHES), size), face_crops(size)]
+    expected = embed_all(reference, crop_sets, metadata.preprocess)
+    parity = measure_embeddings(expected, optimized, crop_sets, metadata.preprocess)
     settle(parity, must_matter=True, first_difference=lambda: None, report=report)
     precision = None
     if lowering:
-        model, data, precision = lower(model, data, lowering, metadata.preprocess, report)
-        optimized = _runner(open_session(data, str(source)))
+        model, data, precision = lower(data, lowering, metadata.preprocess, report)
+        optimized = on_rows(open_session(data, str(source)))
     crop = network_input(random_crops(1, size), metadata.preprocess)
     before, after = interleaved([lambda: reference(crop), lambda: optimized(crop)], ROUNDS)
     write_bytes(path, data)
@@ -178,11 +179,3 @@ def normalization(model: ir.Model) -> float | None:
             return None
         value = node.outputs[0]
     return float(number.reshape(-1)[0]) if number is not None else None
-
-
-def _runner(session: Any) -> Callable[[Array], Array]:
-    """A file as a function of any number of rows."""
-    name, shape = session.get_inputs()[0].name, session.get_inputs()[0].shape
-    return in_batches(
-        lambda x: np.asarray(session.run(None, {name: x})[0]), shape[0] if isinstance(shape[0], int) else None
-    )

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,31 +80,44 @@ def random_crops(count: int, size: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
+def embed_all(
+    network: Callable[[Array], Array], crop_sets: list[npt.NDArray[np.uint8]], preprocess: Preprocess = "raw"
+) -> list[Array]:
+    """What a face network says of the first crops of each set, for `measure_embeddings`."""
+    return [network(network_input(crops[: max(BATCHES)], preprocess)) for crops in crop_sets]
+
+
 def measure_embeddings(
-    network: Callable[[Array], Array],
+    expected: list[Array],
     exported: Callable[[Array], Array],
     crop_sets: list[npt.NDArray[np.uint8]],
     preprocess: Preprocess = "raw",
 ) -> Parity:
     """Compare a face network with its file on sets of crops, uint8 (at least 7, S, S, 3), at the batch sizes BATCHES.
 
-    Raises ParityError where the network gives a value that is not finite.
+    expected: the network's embeddings, from `embed_all`. Raises ParityError where a value of them is not finite.
     """
     worst, lowest, matters = 0.0, 1.0, np.inf
-    for crops in crop_sets:
-        x = network_input(crops[: max(BATCHES)], preprocess)
-        reference = network(x)
+    for reference, crops in zip(expected, crop_sets, strict=True):
         if not np.isfinite(reference).all():
             raise ParityError("the network gives values that are not finite; take an earlier checkpoint")
+        x = network_input(crops[: max(BATCHES)], preprocess)
         largest = np.abs(reference).max()
         differences = np.abs(reference[1:] - reference[:1]).max()
         matters = min(matters, float(differences / largest) if largest > 0 else 0.0)
-        expected = _unit(reference)
+        units = _unit(reference)
         for batch in BATCHES:
             actual = _unit(exported(x[:batch]))
-            worst = max(worst, _finite(np.abs(actual - expected[:batch]).max()))
-            lowest = min(lowest, 1.0 - _finite(1.0 - (actual * expected[:batch]).sum(axis=1).min()))
+            worst = max(worst, _finite(np.abs(actual - units[:batch]).max()))
+            lowest = min(lowest, 1.0 - _finite(1.0 - (actual * units[:batch]).sum(axis=1).min()))
     return Parity(worst, lowest, matters)
+
+
+def on_rows(session: Any, most: int | None = None) -> Callable[[Array], Array]:
+    """A face network in onnxruntime as a function of any number of rows, `most` at once if its batch is free."""
+    entry = session.get_inputs()[0]
+    batch = entry.shape[0] if isinstance(entry.shape[0], int) else most
+    return in_batches(lambda x: np.asarray(session.run(None, {entry.name: x})[0]), batch)
 
 
 def in_batches(run: Callable[[Array], Array], batch: int | None) -> Callable[[Array], Array]:

@@ -26,7 +26,7 @@ from ..network_input import network_input
 from ..onnx_session import open_session
 from .extremes import check_crops
 from .half import as_on_gpu, to_fp16
-from .parity import Array, in_batches
+from .parity import Array, on_rows
 from .quantization import to_int8
 from .serialize import serialize
 from .timing import interleaved
@@ -99,15 +99,16 @@ class Lowering:
 
 
 def lower(
-    model: ir.Model, fp32: bytes, wish: Lowering, preprocess: Preprocess, report: Path | None = None
+    fp32: bytes, wish: Lowering, preprocess: Preprocess, report: Path | None = None
 ) -> tuple[ir.Model, bytes, Precision]:
     """A face network in another precision, its bytes, and what was measured of it.
 
-    model: in float32, as the passes leave it; fp32: its bytes. report: a JSON file to which the figures are added.
+    fp32: the ONNX file in float32, as the passes leave it. report: a JSON file to which the figures are added.
     Raises as `to_fp16`, `to_int8` and `measure_precision`.
     """
     if len(wish.crops) < 2:
         raise UsageError("--calibration: needs at least 2 crops, to calibrate with and to measure with; 200 are better")
+    model = ir.serde.deserialize_model(onnx.load_from_string(fp32))
     lowered = to_fp16(model) if wish.precision == "fp16" else to_int8(model, wish.crops[0::2], preprocess)
     data = serialize(lowered)
     result = measure_precision(fp32, data, wish.precision, wish.crops[1::2], wish.verification_set, preprocess)
@@ -166,15 +167,9 @@ def _as_measured(data: bytes, precision: str) -> bytes:
     return bytes(ir.serde.serialize_model(model).SerializeToString())
 
 
-def _fixed_batch(session: Any) -> int | None:
-    batch = session.get_inputs()[0].shape[0]
-    return batch if isinstance(batch, int) else None
-
-
 def _embed(session: Any, preprocess: Preprocess) -> Callable[[npt.NDArray[np.uint8]], Array]:
     """A network as a function: crops uint8 (N, S, S, 3) → raw embeddings float32 (N, D)."""
-    name = session.get_inputs()[0].name
-    run = in_batches(lambda x: np.asarray(session.run(None, {name: x})[0]), _fixed_batch(session) or BATCH)
+    run = on_rows(session, BATCH)
     return lambda crops: run(network_input(crops, preprocess))
 
 
@@ -191,10 +186,7 @@ def _milliseconds(
     files: tuple[bytes, bytes], crops: npt.NDArray[np.uint8], preprocess: Preprocess
 ) -> tuple[float, float]:
     """The median time of a run of each file, in one thread."""
-    runs = []
-    for data in files:
-        session = open_session(data, "the network", threads=1)
-        x = network_input(np.repeat(crops[:1], _fixed_batch(session) or 1, axis=0), preprocess)
-        runs.append(partial(session.run, None, {session.get_inputs()[0].name: x}))
+    crop = network_input(crops[:1], preprocess)
+    runs = [partial(on_rows(open_session(data, "the network", threads=1)), crop) for data in files]
     before, after = interleaved(runs, ROUNDS)
     return before, after

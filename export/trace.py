@@ -20,14 +20,16 @@ from ..errors import ModelError, SFaceError
 from .graph import OPERATORS, Graph, Rule, Symbol
 from .shapes import BatchSize
 
+# Each layer's path and the name of its value in the graph, in the order in which they ended; of those that give one.
+Layers = list[tuple[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """The graph of a module. `layers` has, in the order in which they ended, each layer's path and the name of its
-    value in the graph, for those that give one value."""
+    """The graph of a module, and its layers."""
 
     model: ir.Model
-    layers: list[tuple[str, str]]
+    layers: Layers
 
 
 def trace(

@@ -95,10 +95,10 @@ def load_checkpoint(path: Path) -> "tuple[nn.Module, Checkpoint]":
 
     Raises CheckpointError where something is missing, damaged or of another network.
     """
-    from .networks import build_network, state
+    from .networks import bare_network, state
 
     checkpoint = open_checkpoint(path)
-    module = build_network(checkpoint.network)
+    module = bare_network(checkpoint.network)
     fill(state(module), read_tensors(checkpoint, MODEL), checkpoint.folder / MODEL)
     module.eval()
     return module, checkpoint
@@ -123,10 +123,11 @@ def read_tensors(checkpoint: Checkpoint, name: str) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{file}: can't be read ({error!r}); take an earlier checkpoint") from None
 
 
-def fill(variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray], file: Path) -> None:
+def fill(variables: Mapping[str, Any], arrays: dict[str, np.ndarray], file: Path) -> None:
     """Put `arrays` into Vars of the same names. Raises CheckpointError unless names and shapes are all the same.
 
-    Jittor's own loading ignores unknown names, and its `assign` takes any shape.
+    Each is taken out of `arrays`, so that no weight is held twice. Jittor's own loading ignores unknown names, and its
+    `assign` takes any shape.
     """
     wrong = sorted(set(variables) ^ set(arrays))
     wrong += [name for name in set(variables) & set(arrays) if tuple(variables[name].shape) != arrays[name].shape]
@@ -135,10 +136,11 @@ def fill(variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray], file: P
     import jittor as jt
 
     for name, var in variables.items():
-        if not np.isfinite(arrays[name]).all():
+        array = arrays.pop(name)
+        if not np.isfinite(array).all():
             raise CheckpointError(f"{file}: {name} holds values that are not finite; take an earlier checkpoint")
         frozen = var.is_stop_grad()
-        var.assign(jt.array(arrays[name]))
+        var.assign(jt.array(array))
         if frozen:
             var.stop_grad()
         else:

@@ -21,9 +21,14 @@ def build_network(config: NetworkConfig, seed: int = 1337) -> nn.Module:
     Weights of convolutions and linear layers are drawn from a normal distribution with standard deviation
     2 * sqrt(2 / fan_out), the published code's; slopes of PReLU are 1, biases 0. They are a function of `seed` alone.
     """
-    module = _CLASSES[config.name](config)
+    module = bare_network(config)
     draw_weights(module, seed)
     return module
+
+
+def bare_network(config: NetworkConfig) -> nn.Module:
+    """The network of `config`, for those who bring its weights: none is drawn."""
+    return _CLASSES[config.name](config)
 
 
 def draw_weights(module: nn.Module, seed: int) -> None:

@@ -25,7 +25,7 @@ from ..errors import CheckpointError
 from ..pickle_machine import refuse
 from .checkpoint import fill
 from .config import NetworkConfig
-from .networks import build_network, state
+from .networks import bare_network, state
 from .pickles import Storage, Tensor, read_pickle
 
 Array = NDArray[np.float32]
@@ -39,7 +39,7 @@ _DAMAGE = (ValueError, LookupError, RuntimeError, EOFError, OSError, OverflowErr
 
 def load_published(path: Path, config: NetworkConfig) -> nn.Module:
     """Build the network of `config` with the weights in `path`, in evaluation mode. Raises as `fill_published`."""
-    module = build_network(config)
+    module = bare_network(config)
     fill_published(module, path, config)
     module.eval()
     return module

@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from .errors import StorageError
 
 ONE_BY_ONE = 1000  # files
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -39,10 +42,11 @@ def _fsync_all(paths: list[Path]) -> None:
             _fsync(path)
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], T]) -> T:
     """Call `write` with a temporary path beside `path`, sync what it wrote to disk, then put it in place at once.
 
-    `write` creates the file at the path that it is given; the suffix is that of `path`, for writers that go by it.
+    `write` creates the file at the path that it is given; the suffix is that of `path`, for writers that go by it. What
+    `write` gives is given back.
     Raises StorageError if the disk refuses; then `path` is what it was before.
     """
     with _storing(path):
@@ -50,10 +54,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             temporary = folder / path.name
-            write(temporary)
+            result = write(temporary)
             _fsync(temporary)
             temporary.replace(path)
             _fsync(path.parent)
+            return result
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

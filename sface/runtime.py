@@ -141,6 +141,7 @@ def _arrange() -> None:
             _say(f"CUDA off: {reason}")
     if not any(Path(jittor_utils.cache_path).rglob("jittor_core*.so")):
         _say("compiling Jittor's core, once, about 3 minutes")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # too long to wait for
 
 
 @contextmanager
@@ -150,6 +151,8 @@ def _put_right() -> Iterator[None]:
     in_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD) if in_main_thread else ()
     handlers = {number: signal.getsignal(number) for number in numbers}
+    # Jittor's own handler would end the process with code 1: Ctrl-C waits for the second that an import takes.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     except SystemExit:
@@ -160,6 +163,7 @@ def _put_right() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         _end_compiler_processes()
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _end_compiler_processes() -> None:

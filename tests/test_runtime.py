@@ -1,6 +1,7 @@
 """Jittor made to work: what is arranged before its import, and put right after it."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -181,3 +182,16 @@ def test_no_compiler_is_one_line(tmp_path: Path) -> None:
         "error: Jittor compiles its operators, and this machine lacks what that takes; "
         "on Debian or Ubuntu: apt-get install g++"
     ]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5])
+def test_an_interrupt_while_jittor_is_imported(seconds: float) -> None:
+    """Jittor's own handler would end the process with code 1."""
+    done = python(
+        "import subprocess, sface.models, time\n"
+        f"subprocess.Popen('sleep {seconds}; kill -INT $PPID', shell=True)\n"
+        "import jittor\n"
+        "time.sleep(1)"
+    )
+    assert done.returncode == -signal.SIGINT, done.stderr
+    assert "KeyboardInterrupt" in done.stderr

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from .affine import Affine, affine
-from .graph import Array, bias, bypass, constant, label, nodes_of, only_reader, set_constant
+from .graph import Array, bias, bypass, constant, label, nodes_of, only_reader, set_constant, times
 
 
 def apply(model: ir.Model) -> None:
@@ -50,14 +50,11 @@ def _fold(layer: ir.Node, line: Affine) -> bool:
 
 def _scaled(layer: ir.Node, weight: Array, factor: npt.NDArray[np.float64]) -> Array:
     """The weights with each output channel times its factor."""
-    exact = weight.astype(np.float64)
     if layer.op_type == "ConvTranspose":  # (inputs, outputs of one group, ...), the inputs of group after group
         groups = layer.attributes.get_int("group", 1)
-        grouped = exact.reshape(groups, -1, *weight.shape[1:])
+        grouped = weight.reshape(groups, -1, *weight.shape[1:])
         ones = [1] * (weight.ndim - 2)
-        exact = (grouped * factor.reshape(groups, 1, -1, *ones)).reshape(weight.shape)
-    elif layer.op_type == "Gemm" and not layer.attributes.get_int("transB", 0):
-        exact = exact * factor
-    else:
-        exact = exact * factor.reshape(-1, *[1] * (weight.ndim - 1))
-    return exact.astype(weight.dtype)
+        return times(grouped, factor.reshape(groups, 1, -1, *ones)).reshape(weight.shape)
+    if layer.op_type == "Gemm" and not layer.attributes.get_int("transB", 0):
+        return times(weight, factor)
+    return times(weight, factor.reshape(-1, *[1] * (weight.ndim - 1)))

@@ -37,6 +37,7 @@ from .graph import (
     only_reader,
     replace,
     set_constant,
+    times,
 )
 
 LIMIT = 100.0
@@ -153,17 +154,18 @@ def _fold(layer: ir.Node, factor: Vector, offset: Vector) -> None:
     weight = constant(layer.inputs[1])
     assert weight is not None
     if layer.op_type == "Conv":
-        exact = weight.astype(np.float64)
-        scaled = exact * _for_outputs(factor, layer, weight.shape)
-        moved = (exact * _for_outputs(offset, layer, weight.shape)).reshape(len(weight), -1).sum(axis=1)
+        scaled = times(weight, _for_outputs(factor, layer, weight.shape))
+        shifted = weight.astype(np.float64) * _for_outputs(offset, layer, weight.shape)
+        moved = shifted.reshape(len(weight), -1).sum(axis=1)
     else:
         transposed = layer.attributes.get_int("transB", 0)
-        matrix = (weight.T if transposed else weight).astype(np.float64)
+        matrix = weight.T if transposed else weight  # (inputs, outputs)
         pixels = len(matrix) // len(factor)
-        scaled = matrix * np.repeat(factor, pixels)[:, None]
+        scaled = times(matrix, np.repeat(factor, pixels)[:, None])
         scaled = scaled.T if transposed else scaled
-        moved = np.repeat(offset, pixels) @ matrix
-    set_constant(layer, 1, scaled.astype(weight.dtype), f"{label(layer)}.weight")
+        # Column by column, as the matrix in float64 would be the largest thing in memory.
+        moved = np.array([np.repeat(offset, pixels) @ column.astype(np.float64) for column in matrix.T])
+    set_constant(layer, 1, scaled, f"{label(layer)}.weight")
     if not offset.any():
         return
     if layer.op_type == "MatMul":

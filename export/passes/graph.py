@@ -80,6 +80,11 @@ def set_constant(node: ir.Node, index: int, array: Array, name: str) -> None:
     node.replace_input_with(index, add_constant(node.graph, name, array))
 
 
+def times(weight: Array, factor: Array) -> Array:
+    """`weight` times `factor`, computed in float64 and rounded once, in small pieces: some are 100 MB and more."""
+    return np.multiply(weight, factor, out=np.empty_like(weight), dtype=np.float64, casting="same_kind")
+
+
 def replace(node: ir.Node, new_nodes: list[ir.Node]) -> None:
     """Put `new_nodes` in the place of `node`; the last one's output gets the name, type and shape of the node's."""
     assert node.graph is not None

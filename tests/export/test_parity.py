@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 
 from sface.errors import ParityError
-from sface.export.parity import Array, Parity, in_batches, measure_embeddings, measure_outputs, random_crops, settle
+from sface.export.parity import (
+    Array,
+    Parity,
+    embed_all,
+    in_batches,
+    measure_embeddings,
+    measure_outputs,
+    random_crops,
+    settle,
+)
 
 MATRIX = np.random.default_rng(0).standard_normal((3 * 8 * 8, 16)).astype(np.float32)
+CROPS = random_crops(7, 8)
 
 
 def network(x: np.ndarray) -> np.ndarray:
@@ -19,7 +29,7 @@ def network(x: np.ndarray) -> np.ndarray:
 
 def measured(of: Callable[[Array], Array], file: Callable[[Array], Array]) -> Parity:
     """Of a face network: raises where it is not equal."""
-    parity = measure_embeddings(of, file, [random_crops(7, 8)])
+    parity = measure_embeddings(embed_all(of, [CROPS]), file, [CROPS])
     settle(parity, must_matter=True, first_difference=lambda: "layer 7")
     return parity
 
@@ -92,7 +102,7 @@ def test_outputs_of_another_shape() -> None:
 
 
 def test_the_report_is_written_also_where_it_fails(tmp_path: Path) -> None:
-    parity = measure_embeddings(network, lambda x: network(x[::-1]), [random_crops(7, 8)])
+    parity = measure_embeddings(embed_all(network, [CROPS]), lambda x: network(x[::-1]), [CROPS])
     with pytest.raises(ParityError):
         settle(parity, must_matter=True, first_difference=lambda: "conv_1", report=tmp_path / "r.json")
     report = json.loads((tmp_path / "r.json").read_text())

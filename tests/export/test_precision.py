@@ -95,11 +95,12 @@ def test_times(monkeypatch: pytest.MonkeyPatch) -> None:
         def get_inputs(self) -> list[SimpleNamespace]:
             return [SimpleNamespace(name="input", shape=["N", 3, 24, 24])]
 
-        def run(self, outputs: None, inputs: dict[str, Array]) -> None:
+        def run(self, outputs: None, inputs: dict[str, Array]) -> list[Array]:
             assert inputs["input"].shape == (1, 3, 24, 24)
             self.runs += 1
             order.append(self.seconds)
             now[0] += 1 if self.runs in (1, 9) else self.seconds
+            return [inputs["input"]]
 
     def opened(data: bytes, file: str, threads: int | None = None) -> Session:
         threads_asked.append(threads)
