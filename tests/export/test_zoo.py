@@ -1,4 +1,4 @@
-"""The classification networks of `jittor.models`, each as a file at batch 1 and 3."""
+"""The classification networks of `jittor.models`, and ours, each as a file at batch 1 and 3."""
 
 from pathlib import Path
 
@@ -8,6 +8,10 @@ import onnxruntime
 import pytest
 
 from sface.export import to_onnx
+from sface.export.exporter import Exported
+from sface.export.redraw import redrawn
+from sface.models import NetworkConfig, build_network
+from sface.models.config import NETWORKS
 
 # A small one of each family; the others differ in depth and width alone.
 QUICK = ("alexnet", "resnet18", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "mnasnet0_5")
@@ -20,12 +24,25 @@ SLOW = (
 )
 
 
+def proven(written: Exported) -> bool:
+    parity = written.parity
+    return parity is not None and parity.proves and parity.max_difference <= 1e-4
+
+
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.hours) for name in SLOW)])
 def test_equals_jittor(name: str, tmp_path: Path) -> None:
     side = 299 if name == "inception_v3" else 224
     example = np.random.default_rng(0).standard_normal((2, 3, side, side)).astype(np.float32)
     written = to_onnx(getattr(zoo, name)(), example, tmp_path / "m.onnx")
-    assert written.parity is not None
-    assert written.parity.proves and written.parity.max_difference <= 1e-4
+    assert proven(written)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     assert session.run(None, {"input": example})[0].shape == (2, 1000)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "MobileFaceNet" else pytest.param(name, marks=pytest.mark.hours) for name in NETWORKS]
+)
+def test_ours(name: str, tmp_path: Path) -> None:
+    example = np.random.default_rng(0).integers(0, 256, (3, 3, 112, 112)).astype(np.float32)
+    module = redrawn(build_network(NetworkConfig(name)), (example,))
+    assert proven(to_onnx(module, example, tmp_path / "m.onnx"))
