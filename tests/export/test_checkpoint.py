@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import jittor as jt
@@ -34,17 +36,25 @@ def crops() -> np.ndarray:
     return np.asarray(draw_crops(9, seed=2))
 
 
-def ignoring_its_input(run_folder: Path, folder: Path) -> Path:
-    """A checkpoint whose first BatchNorm multiplies by 0."""
+def changed(run_folder: Path, folder: Path, change: Callable[[dict[str, np.ndarray]], object]) -> Path:
+    """A checkpoint with other weights, and a checksum that fits them."""
     checkpoint = Path(shutil.copytree(run_folder / "step-00000012", folder / "step-00000012"))
     file = checkpoint / "model.safetensors"
     weights = load_file(file)
-    weights["conv_1.batchnorm.weight"] = np.zeros_like(weights["conv_1.batchnorm.weight"])
+    change(weights)
     save_file(weights, file)
     description = json.loads((checkpoint / "checkpoint.json").read_text())
     description["files"]["model.safetensors"] = sha256(file)
     (checkpoint / "checkpoint.json").write_text(json.dumps(description))
     return checkpoint
+
+
+FIRST = "conv_1.batchnorm.weight"
+
+
+def ignoring_its_input(run_folder: Path, folder: Path) -> Path:
+    """A checkpoint whose first BatchNorm multiplies by 0."""
+    return changed(run_folder, folder, lambda weights: weights[FIRST].fill(0))
 
 
 def test_the_graph(model_file: Path) -> None:
@@ -121,6 +131,47 @@ def test_a_graph_that_differs_leaves_no_file(
         export_network(open_trained(run_folder), tmp_path / "m.onnx", crops)
     assert (tmp_path / "m.onnx").read_bytes() == b"the old file"
     assert list(tmp_path.iterdir()) == [tmp_path / "m.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda weights: weights[FIRST].fill(np.nan), f"{FIRST} holds values that are not finite"),
+        (lambda weights: weights.update({FIRST: weights[FIRST][:5]}), f"1 names or shapes differ, first {FIRST}"),
+        (lambda weights: weights.pop(FIRST), f"1 names or shapes differ, first {FIRST}"),
+    ],
+    ids=["NaN", "shape", "name"],
+)
+def test_weights_that_do_not_fit(
+    change: Any, words: str, run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = changed(run_folder, tmp_path, change)
+    assert main(["export", str(checkpoint), "-o", str(tmp_path / "m.onnx")]) == 5
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_a_checkpoint_that_was_cut_off(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = Path(shutil.copytree(run_folder / "step-00000012", tmp_path / "step-00000012"))
+    weights = (checkpoint / "model.safetensors").read_bytes()
+    (checkpoint / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    assert main(["export", str(checkpoint), "-o", str(tmp_path / "m.onnx")]) == 5
+    assert "model.safetensors: its sha256 is not the one in checkpoint.json" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_a_file_whose_weights_lie_elsewhere_is_not_checked(
+    run_folder: Path, model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx.save(onnx.load(model_file), tmp_path / "m.onnx", save_as_external_data=True, location="w.bin")
+    assert main(["export", str(run_folder), "--check", str(tmp_path / "m.onnx")]) == 5
+    assert "m.onnx: keeps its weights in other files" in capsys.readouterr().err
+
+
+def test_a_place_that_is_none(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["export", str(run_folder), "-o", str(tmp_path / "file" / "m.onnx")]) == 6
+    assert "could not be written" in capsys.readouterr().err
 
 
 def test_a_full_disk(run_folder: Path, tmp_path: Path, crops: np.ndarray) -> None:
