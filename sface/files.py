@@ -93,6 +93,12 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_half_written(path: Path) -> None:
+    """Remove what a process that was killed has left of writing `path`. Raises OSError."""
+    for folder in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(folder)
+
+
 def sha256(path: Path) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 from ..errors import CheckpointError, StorageError, UsageError
 from ..evaluate.verification import VerificationResult
-from ..files import write_text
+from ..files import remove_half_written, write_text
 from ..models.checkpoint import BEST, Checkpoint, best_folder, open_checkpoint, read_tensors, step_folder, step_folders
 from ..output import Output
+from .config import CONFIG
+from .curves import CURVES
+from .run_log import LOG
 
 
 def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:
@@ -56,6 +59,8 @@ def tidy(outdir: Path, step: int) -> None:
                 folder.rename(aside)
         for left in outdir.glob(".step-*"):
             shutil.rmtree(left)
+        for name in (BEST, CONFIG, CURVES, LOG):
+            remove_half_written(outdir / name)
     except OSError as error:
         raise StorageError(f"{outdir}: can't be tidied up ({error}); see to it that it can be written to") from error
 

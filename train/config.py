@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..files import write_text
 from ..models.config import NetworkConfig
 
+CONFIG = "config.json"  # in a run's folder
 HEADS = ("SFace", "ArcFace", "CosFace", "Softmax")
 MARGINS = {"ArcFace": 0.5, "CosFace": 0.35}  # those of their papers
 SCHEDULES = ("stages", "cosine", "polynomial")

@@ -19,7 +19,7 @@ from ..models.checkpoint import Checkpoint, step_folder
 from ..output import Output
 from ..runtime import rank, threads
 from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
-from .config import Resources, TrainConfig, write_run
+from .config import CONFIG, Resources, TrainConfig, write_run
 from .image_sets import ImageSet, open_image_set
 from .loader import Batch, Loader
 from .progress import Measurement
@@ -29,8 +29,6 @@ from .schedule import learning_rate
 from .signals import stop_on_signal
 from .verification import open_sets, verify_network
 from .watch import LOG_EVERY, Watch
-
-CONFIG = "config.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,12 +175,16 @@ def test_a_damaged_checkpoint(
     damage(outdir / "step-00000006")
     (outdir / ".step-00000006.x7").mkdir()  # what a crash while saving leaves
     (outdir / ".step-00000006.x7" / "model.safetensors").write_bytes(b"half")
+    (outdir / ".curves.png.ab_c").mkdir()
+    (outdir / ".curves.png.ab_c" / "curves.png").write_bytes(b"half")
+    (outdir / ".gitignore").touch()  # somebody's own
     assert main(["train", "--outdir", str(outdir), "--resume"]) == 0
     errors = capsys.readouterr().err
     assert f"WARNING: {outdir / 'step-00000006'} is damaged, the checkpoint before it is tried: " in errors
     assert "threads each" not in errors
     names = ["damaged-step-00000006", "step-00000002", "step-00000004", "step-00000006"]
     assert sorted(path.name for path in outdir.rglob("*step-*")) == names
+    assert [path.name for path in outdir.glob(".*")] == [".gitignore"]
     assert same_bits(outdir / "step-00000006", three / "step-00000006")
     assert [record["step"] for record in read_log(outdir)] == [2, 4, 6]
 
