@@ -10,6 +10,9 @@ from ..lazy import lazy
 if TYPE_CHECKING:
     from .embedder import Embeddings as Embeddings
     from .embedder import FaceEmbedder as FaceEmbedder
+    from .gallery import Candidate as Candidate
+    from .gallery import Gallery as Gallery
+    from .gallery import Identification as Identification
     from .verifier import FaceVerifier as FaceVerifier
     from .verifier import Verification as Verification
 
@@ -17,11 +20,14 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Embeddings": "embedder",
     "FaceEmbedder": "embedder",
+    "Candidate": "gallery",
+    "Gallery": "gallery",
+    "Identification": "gallery",
     "FaceVerifier": "verifier",
     "Verification": "verifier",
 }
 
-__all__ = ["FaceEmbedder", "Embeddings", "FaceVerifier", "Verification"]
+__all__ = ["FaceEmbedder", "Embeddings", "FaceVerifier", "Verification", "Gallery", "Candidate", "Identification"]
 
 
 __getattr__ = lazy(__name__, _PUBLIC)

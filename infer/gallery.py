@@ -1,0 +1,284 @@
+"""People and the embeddings of their photos: who is this (1:N)?
+
+On disk a gallery is a folder: gallery.json says whose the vectors are, and of which network; embeddings-XXXX.npy holds
+them, float32 (N, D) unit vectors, a person's next to each other. It is read where it lies (memory-mapped). A change is
+a new file of vectors, then a new gallery.json: whoever reads meanwhile, or after a crash, has the old gallery whole.
+
+Embeddings are personal data: keep a gallery as you would keep the photos.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import files
+from ..errors import DataError, ModelError, UsageError
+
+FORMAT = 1
+DESCRIPTION = "gallery.json"
+VECTORS = "embeddings-{}.npy"
+
+# Similarities computed at once: as many as fit into a processor's cache beside the vectors.
+BLOCK = 1 << 20
+UNIT = 1e-3  # a vector's length may differ from 1 by as much
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person of the gallery, and the largest similarity (a cosine) of one of their photos to the probe."""
+
+    person: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Who a probe shows. person: None where nobody reaches the threshold. similarity: of the best candidate. margin: to
+    the best candidate that is another person; None where there is no other."""
+
+    person: str | None
+    similarity: float
+    margin: float | None
+
+
+class Gallery:
+    """Embeddings of people, to search in. Not to be changed by several threads at once; any number may search.
+
+    model_sha256    of the file of the network that gives the embeddings (`FaceEmbedder.sha256`)
+    embedding_size  D
+    """
+
+    def __init__(self, model_sha256: str, embedding_size: int) -> None:
+        self.model_sha256, self.embedding_size = model_sha256, embedding_size
+        self._people: list[str] = []
+        self._starts = np.zeros(1, dtype=np.int64)  # (people + 1,): where each person's vectors begin
+        self._vectors: Vectors = np.empty((0, embedding_size), dtype=np.float32)
+
+    def __len__(self) -> int:
+        """The number of embeddings."""
+        return len(self._vectors)
+
+    @property
+    def people(self) -> dict[str, int]:
+        """Each person's number of embeddings, in the order in which they were added."""
+        return dict(zip(self._people, np.diff(self._starts).tolist(), strict=True))
+
+    def add(self, people: Mapping[str, ArrayLike]) -> None:
+        """Add people, or embeddings of people who are there: name → float32 (n, D), or (D,), unit vectors.
+
+        All at once or, where one is refused, none: add many in one call, as the vectors are put together anew. Raises
+        UsageError for a name that is empty or no text, or what are not such unit vectors.
+        """
+        new = {person: self._checked(person, vectors) for person, vectors in people.items()}
+        old = set(self._people)
+        names = [*self._people, *(person for person in new if person not in old)]
+        nothing = np.empty((0, self.embedding_size), dtype=np.float32)
+        parts = []
+        for index, person in enumerate(names):
+            if index < len(self._people):
+                parts.append(self._between(index, index + 1))
+            parts.append(new.get(person, nothing))
+        counts = self.people
+        self._put(names, [counts.get(person, 0) + len(new.get(person, ())) for person in names], parts)
+
+    def remove(self, person: str) -> int:
+        """Remove a person with all embeddings; gives how many. Raises UsageError where there is no such person."""
+        if person not in self._people:
+            raise UsageError(f"{person!r} is not in the gallery")
+        index = self._people.index(person)
+        start, stop = self._starts[index : index + 2].tolist()
+        counts = np.delete(np.diff(self._starts), index).tolist()
+        names = self._people[:index] + self._people[index + 1 :]
+        self._put(names, counts, [self._vectors[:start], self._vectors[stop:]])
+        return int(stop - start)
+
+    def search(self, probes: ArrayLike, top: int = 1) -> list[list[Candidate]]:
+        """For each probe, float32 (M, D) unit vectors, up to `top` people, the most similar first.
+
+        Exact: every embedding is compared. Raises UsageError where the probes are not such vectors.
+        """
+        if top < 1:
+            raise UsageError(f"top={top}: must be 1 or more")
+        vectors = self._checked("a probe", probes)
+        top = min(top, len(self._people))
+        best = np.full((len(vectors), top), -np.inf, dtype=np.float32)
+        who = np.zeros((len(vectors), top), dtype=np.int64)
+        for first, last in self._blocks(max(1, BLOCK // len(vectors))):
+            similarities = vectors @ self._between(first, last).T
+            # Sorting takes longer than the product: only where the block has somebody better than those found so far.
+            rows = np.flatnonzero(similarities.max(axis=1) > best.min(axis=1))
+            by_person = self._by_person(similarities[rows], first, last)
+            found = _largest(by_person, top)
+            values = np.concatenate([best[rows], np.take_along_axis(by_person, found, axis=1)], axis=1)
+            people = np.concatenate([who[rows], found + first], axis=1)
+            kept = _largest(values, top)
+            best[rows] = np.take_along_axis(values, kept, axis=1)
+            who[rows] = np.take_along_axis(people, kept, axis=1)
+        order = np.argsort(-best, axis=1, kind="stable")
+        best, who = np.take_along_axis(best, order, axis=1).clip(-1, 1), np.take_along_axis(who, order, axis=1)
+        return [
+            [Candidate(self._people[person], float(value)) for person, value in zip(*found, strict=True)]
+            for found in zip(who, best, strict=True)
+        ]
+
+    def identify(self, probes: ArrayLike, threshold: float) -> list[Identification]:
+        """Who each probe shows, if the similarity reaches `threshold`, a cosine; else nobody (open set).
+
+        Raises UsageError as `search`, and where the gallery is empty.
+        """
+        if not self._people:
+            raise UsageError("the gallery is empty; add somebody first")
+        results = []
+        for best, *others in self.search(probes, top=2):
+            margin = best.similarity - others[0].similarity if others else None
+            person = best.person if best.similarity >= threshold else None
+            results.append(Identification(person, best.similarity, margin))
+        return results
+
+    def alike(self, threshold: float) -> list[tuple[str, str, float]]:
+        """Pairs of people of whom two photos have a similarity of `threshold` or more, the most similar first: the same
+        person under two names, or two people who will be mistaken for each other."""
+        pairs = []
+        for index, person in enumerate(self._people[:-1]):
+            probes = self._between(index, index + 1)
+            for first, last in self._blocks(max(1, BLOCK // len(probes)), index + 1):
+                similarities = self._by_person(probes @ self._between(first, last).T, first, last).max(axis=0)
+                for other in np.flatnonzero(similarities >= threshold).tolist():
+                    pairs.append((person, self._people[first + other], float(min(similarities[other], 1))))
+        return sorted(pairs, key=lambda pair: -pair[2])
+
+    def save(self, folder: Path) -> None:
+        """Write the gallery to `folder`, in place of one that is there. Raises StorageError; then that one remains."""
+
+        def write(temporary: Path) -> str:
+            np.save(temporary, self._vectors, allow_pickle=False)
+            return files.sha256(temporary)
+
+        # Under a name of its own: the file that readers have open stays what it was until gallery.json names another.
+        old = {path.name for path in folder.glob(VECTORS.format("*"))}
+        number = 1 + max((int(name[11:-4]) for name in old if name[11:-4].isdecimal()), default=0)
+        name = VECTORS.format(number)
+        sha256 = files.write_atomically(folder / name, write)
+        fields = {
+            "format": FORMAT,
+            "model_sha256": self.model_sha256,
+            "embedding_size": self.embedding_size,
+            "vectors": name,
+            "sha256": sha256,
+            "people": self.people,
+        }
+        files.write_text(folder / DESCRIPTION, json.dumps(fields, ensure_ascii=False, indent=1) + "\n")
+        for left in old:
+            (folder / left).unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, folder: Path, model_sha256: str | None = None) -> "Gallery":
+        """Open the gallery in `folder`; its vectors are read when they are searched.
+
+        model_sha256: of the network that it has to be of. Raises DataError where it is missing or damaged, ModelError
+        where it is of another network.
+        """
+        fields, path = _describe(folder)
+        gallery = cls(fields["model_sha256"], fields["embedding_size"])
+        if model_sha256 is not None and model_sha256 != gallery.model_sha256:
+            raise ModelError(f"{folder}: its embeddings are of another network; enroll the photos again with this one")
+        try:
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path}: can't be read ({error}); enroll the photos again") from None
+        counts = list(fields["people"].values())
+        if vectors.dtype != np.float32 or vectors.shape != (sum(counts), gallery.embedding_size):
+            raise DataError(f"{path}: holds {vectors.dtype} {vectors.shape}, not what {DESCRIPTION} says; enroll again")
+        gallery._people = list(fields["people"])
+        gallery._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+        gallery._vectors = vectors
+        return gallery
+
+    @staticmethod
+    def check(folder: Path) -> None:
+        """Read the whole gallery in `folder`. Raises DataError where a bit of its vectors has changed, or one is not a
+        unit vector."""
+        fields, path = _describe(folder)
+        gallery = Gallery.load(folder)
+        if files.sha256(path) != fields["sha256"]:
+            raise DataError(f"{path}: its sha256 is not the one in {DESCRIPTION}: damaged; enroll the photos again")
+        for start in range(0, len(gallery), 4096):
+            if not _are_unit(gallery._vectors[start : start + 4096]):
+                raise DataError(f"{path}: holds what are not unit vectors; enroll the photos again")
+
+    def _put(self, people: list[str], counts: list[int], parts: list[Vectors]) -> None:
+        vectors = np.concatenate(parts) if parts else np.empty((0, self.embedding_size), dtype=np.float32)
+        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+        self._people, self._starts, self._vectors = people, starts, vectors
+
+    def _checked(self, name: object, vectors: ArrayLike) -> Vectors:
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"{name!r}: a person's name must be a text, and not empty")
+        array = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+        if array.ndim != 2 or array.shape[1] != self.embedding_size or not len(array) or not _are_unit(array):
+            raise UsageError(f"{name}: {array.shape} are not unit vectors (n, {self.embedding_size})")
+        return array
+
+    def _blocks(self, rows: int, first: int = 0) -> list[tuple[int, int]]:
+        """Runs of people (first, last + 1) from person `first` on, of about `rows` vectors each; no person is cut."""
+        blocks = []
+        while first < len(self._people):
+            last = int(np.searchsorted(self._starts, self._starts[first] + rows, side="right")) - 1
+            last = max(last, first + 1)
+            blocks.append((first, last))
+            first = last
+        return blocks
+
+    def _between(self, first: int, last: int) -> Vectors:
+        """The vectors of the people `first` .. `last` - 1."""
+        return self._vectors[self._starts[first] : self._starts[last]]
+
+    def _by_person(self, similarities: Vectors, first: int, last: int) -> Vectors:
+        """Of similarities (M, vectors of the people `first` .. `last` - 1) the largest of each person, (M, people)."""
+        if similarities.shape[1] == last - first:
+            return similarities
+        return np.asarray(np.maximum.reduceat(similarities, self._starts[first:last] - self._starts[first], axis=1))
+
+
+def _largest(values: Vectors, count: int) -> NDArray[np.int64]:
+    """The columns of the `count` largest of each row, in any order."""
+    if values.shape[1] <= count:
+        return np.tile(np.arange(values.shape[1]), (len(values), 1))
+    indices: NDArray[np.int64] = np.argpartition(values, -count, axis=1)[:, -count:]
+    return indices
+
+
+def _are_unit(vectors: Vectors) -> bool:
+    return bool((np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT).all())
+
+
+def _describe(folder: Path) -> tuple[dict[str, Any], Path]:
+    """What gallery.json says, and the path of the vectors. Raises DataError."""
+    file = folder / DESCRIPTION
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+        if fields["format"] != FORMAT:
+            raise DataError(f"{file}: written by a later version (format {fields['format']}); update sface")
+        people, size, name = fields["people"], fields["embedding_size"], fields["vectors"]
+        right = (
+            isinstance(people, dict)
+            and all(type(count) is int and count > 0 for count in people.values())
+            and type(size) is int
+            and size > 0
+            and all(isinstance(fields[text], str) for text in ("vectors", "sha256", "model_sha256"))
+            and Path(name).name == name  # it leads to no other folder
+        )
+        if not right:
+            raise ValueError("a field is of another kind")
+    except FileNotFoundError:
+        raise DataError(f"{folder}: there is no gallery; enroll somebody first") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: is no gallery, or a damaged one ({error}); enroll the photos again") from None
+    return fields, folder / name
