@@ -141,6 +141,17 @@ def test_saved_and_opened(tmp_path: Path) -> None:
         Gallery.load(tmp_path / "g", OTHER)
 
 
+def test_one_that_is_empty(tmp_path: Path) -> None:
+    Gallery(MODEL, SIZE).save(tmp_path)
+    Gallery.check(tmp_path)
+    gallery = Gallery.load(tmp_path, MODEL)
+    assert (len(gallery), gallery.people, gallery.alike(0)) == (0, {}, [])
+    gallery.add({"Ada": unit(1, 1)})
+    gallery.remove("Ada")
+    gallery.save(tmp_path)
+    assert len(Gallery.load(tmp_path)) == 0
+
+
 def test_a_reader_is_not_disturbed(tmp_path: Path) -> None:
     three().save(tmp_path)
     reader = Gallery.load(tmp_path)
@@ -174,6 +185,11 @@ def cut_off(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
 
 
+def an_archive(folder: Path) -> None:
+    np.savez(folder / "x.npz", unit(0, 6))
+    (folder / "x.npz").rename(folder / "embeddings-1.npy")
+
+
 def of_another_shape(folder: Path) -> None:
     np.save(folder / "embeddings-1.npy", unit(0, 5))
 
@@ -195,6 +211,7 @@ def with_field(name: str, value: Any) -> Callable[[Path], None]:
     "damage",
     [
         cut_off,
+        an_archive,
         of_another_shape,
         of_another_type,
         lambda folder: (folder / "embeddings-1.npy").unlink(),
