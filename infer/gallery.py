@@ -23,7 +23,7 @@ FORMAT = 1
 DESCRIPTION = "gallery.json"
 VECTORS = "embeddings-{}.npy"
 
-# Similarities computed at once: as many as fit into a processor's cache beside the vectors.
+# Similarities held at once, 4 MB.
 BLOCK = 1 << 20
 UNIT = 1e-3  # a vector's length may differ from 1 by as much
 
