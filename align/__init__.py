@@ -3,7 +3,7 @@
     load_image         file, bytes, Pillow image or array → uint8 (H, W, 3) RGB, upright
     load_detector      "mtcnn", "yunet" or a YuNet file → Detector
     Detector, Face     what finds faces, and what it gives
-    choose_face        the face that a photo is of
+    find_faces         image, detector → the faces that the photo is of
     align_face         image, landmarks → crop
     TEMPLATE           where the five landmarks lie in the crop
     CROP_SIZE          side of the crop, in pixels
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .detector import Detector as Detector
     from .detector import load_detector as load_detector
     from .face import Face as Face
-    from .face import choose_face as choose_face
+    from .find import find_faces as find_faces
     from .image import load_image as load_image
 
 # public name: the module that holds it
@@ -31,13 +31,13 @@ _HOMES = {
     "load_detector": "detector",
     "Detector": "detector",
     "Face": "face",
-    "choose_face": "face",
+    "find_faces": "find",
     "align_face": "crop",
     "TEMPLATE": "crop",
     "CROP_SIZE": "crop",
 }
 
-__all__ = ["load_image", "load_detector", "Detector", "Face", "choose_face", "align_face", "TEMPLATE", "CROP_SIZE"]
+__all__ = ["load_image", "load_detector", "Detector", "Face", "find_faces", "align_face", "TEMPLATE", "CROP_SIZE"]
 
 
 __getattr__ = lazy(__name__, _HOMES)

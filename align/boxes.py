@@ -1,7 +1,9 @@
-"""Boxes of faces: of those that overlap, keep the best."""
+"""Boxes of faces: of those that overlap, keep the best; cut one out."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..opencv import cv2
 
 
 def suppress(
@@ -27,3 +29,15 @@ def suppress(
         whole = np.minimum(areas[best], areas[order]) if of_smaller else areas[best] + areas[order] - shared
         order = order[shared <= overlap * whole]
     return np.array(keep, dtype=np.intp)
+
+
+def cut_out(image: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+    """A part of an image (H, W, 3): rows top..bottom, columns left..right; what lies beyond the image is black."""
+    height, width = image.shape[:2]
+    above, below = max(-top, 0), max(bottom - height, 0)
+    before, behind = max(-left, 0), max(right - width, 0)
+    inside = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    if above == below == before == behind == 0:
+        return inside
+    cut: NDArray[np.uint8] = cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_CONSTANT)
+    return cut

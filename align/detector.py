@@ -14,12 +14,20 @@ from .face import Face
 
 
 class Detector(Protocol):
-    """Finds faces. One detector may be used by several threads at once."""
+    """Finds faces: first where they are, then exactly. One detector may be used by several threads at once."""
 
     name: str
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
-        """All faces of an image, uint8 (H, W, 3) RGB, upright; the best score first; [] where there are none."""
+    def detect(self, image: NDArray[np.uint8], smallest: float = 20) -> list[Face]:
+        """The faces of an image, uint8 (H, W, 3) RGB, upright; the best score first; [] where there are none.
+
+        smallest  side in pixels of the smallest face that matters: the larger, the faster. Faces below a hundredth of
+                  the image's longer side are not looked for.
+        """
+        ...
+
+    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
+        """A face that `detect` found in this image, looked at again to have its landmarks as exact as they get."""
         ...
 
 

@@ -1,12 +1,10 @@
-"""A face that was found, and which of several a photo is of."""
+"""A face that was found, and how much a photo is of it."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..errors import NoFaceError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,20 +21,19 @@ class Face:
     score: float
 
 
-def choose_face(faces: list[Face], image_shape: tuple[int, ...]) -> Face:
-    """The face that a photo is of: large, near the centre, and not a doubtful one.
+def size(face: Face) -> float:
+    """The side, in pixels, of a square as large as the face's box."""
+    left, top, right, bottom = face.box
+    return math.sqrt((right - left) * (bottom - top))
 
-    image_shape  height, width, ... of the photo that `faces` were found in
-    Raises NoFaceError where `faces` is empty.
-    """
-    if not faces:
-        raise NoFaceError("no face was found")
+
+def off_centre(face: Face, image_shape: tuple[int, ...]) -> float:
+    """How far the face is from the centre of a photo of (height, width, ...): 0, in the centre, to 1, in a corner."""
+    left, top, right, bottom = face.box
     height, width = image_shape[:2]
+    return math.hypot(left + right - width, top + bottom - height) / math.hypot(width, height)
 
-    def prominence(face: Face) -> float:
-        left, top, right, bottom = face.box
-        size = math.sqrt((right - left) * (bottom - top))
-        off_centre = math.hypot(left + right - width, top + bottom - height) / math.hypot(width, height)  # 1: a corner
-        return size * (1 - off_centre) * face.score
 
-    return max(faces, key=prominence)
+def prominence(face: Face, image_shape: tuple[int, ...]) -> float:
+    """How much a photo is of this face, in pixels: its size, less where it is off the centre or doubtful."""
+    return size(face) * (1 - off_centre(face, image_shape)) * face.score

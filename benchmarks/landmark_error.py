@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.align import Detector, choose_face, load_detector, load_image
+from sface.align import Detector, find_faces, load_detector, load_image
+from sface.errors import NoFaceError
 
 Points = NDArray[np.float64]
 
@@ -32,11 +33,11 @@ def measure_lfw(folder: Path, detector: Detector) -> str:
         name, *numbers = line.split()
         left, right, top, bottom, *coordinates = map(float, numbers)
         image = load_image(folder / name)
-        faces = detector.detect(image)
-        if not faces:
+        try:
+            (face,), _ = find_faces(image, detector)
+        except NoFaceError:
             missed += 1
             continue
-        face = choose_face(faces, image.shape)
         x, y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
         if left < x < right and top < y < bottom:
             errors.append(error(face.landmarks, np.array(coordinates).reshape(5, 2)))
@@ -50,7 +51,7 @@ def measure_london(folder: Path, detector: Detector) -> str:
     for file in sorted(folder.glob("*_03.tem")):
         rows = file.read_text(encoding="utf-8").splitlines()[1:3]
         image = load_image(file.with_suffix(".jpg"))
-        face = choose_face(detector.detect(image), image.shape)
+        (face,), _ = find_faces(image, detector)
         errors.append(error(face.landmarks[:2], np.array([[float(number) for number in row.split()] for row in rows])))
     return f"London: pupils {np.mean(errors):.3f} on {len(errors)} photos"
 

@@ -4,9 +4,11 @@ SFaceError                     6  anything that has no place below
 ├── UsageError                 2  the call is wrong: an option, an argument, a folder that is in use
 ├── ImageError                 3  a picture that can't be read: missing, empty, truncated, not a picture, too large
 ├── NoFaceError                4  a picture in which no face was found
+├── SeveralFacesError          4  a picture with several faces, where just one was asked for
 ├── ModelError                 5  a model or checkpoint that is missing, damaged or of another kind
 │   ├── CheckpointError        5  a checkpoint folder that can't be used
 │   ├── PreprocessError        5  a model file that doesn't say which input it wants
+│   ├── DownloadError          5  a published model file that no source gave
 │   └── ParityError            5  an exported file that doesn't compute what was trained
 ├── DataError                  6  a set of images, pairs or records that can't be used
 ├── DivergedError              6  a training whose loss is no longer a number
@@ -43,6 +45,13 @@ class NoFaceError(SFaceError):
     exit_code = 4
 
 
+class SeveralFacesError(SFaceError):
+    """A picture with several faces, where just one was asked for."""
+
+    code = "several_faces"
+    exit_code = 4
+
+
 class ModelError(SFaceError):
     """A model or checkpoint that is missing, damaged or of another kind."""
 
@@ -60,6 +69,12 @@ class PreprocessError(ModelError):
     """A model file that doesn't say which input it wants."""
 
     code = "preprocess"
+
+
+class DownloadError(ModelError):
+    """A published model file that no source gave, or that must not be downloaded."""
+
+    code = "download"
 
 
 class ParityError(ModelError):

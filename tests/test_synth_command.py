@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sface.align import Face, align_face, choose_face, load_detector, load_image
+from sface.align import Face, align_face, find_faces, load_detector, load_image
 from sface.cli import main
 from sface.commands import synth
 from sface.output import Output
@@ -52,7 +52,7 @@ def test_pictures_and_crops(made: Path) -> None:
     assert (made / "crops" / "imgs.txt").read_text().splitlines()[2] == "p0001/00.jpg\t1"
     photo = load_image(made / "photos" / "p0001" / "00.jpg")
     assert np.abs(photo.astype(float) - draw_face(4, 1, 0).image).mean() < 5
-    face = choose_face(load_detector("mtcnn").detect(photo), photo.shape)
+    (face,), _ = find_faces(photo, load_detector("mtcnn"))
     assert np.abs(crops.image(2).astype(float) - align_face(photo, face.landmarks)).mean() < 3
 
 
@@ -88,16 +88,24 @@ def test_another_seed_draws_other_pictures(made: Path, tmp_path: Path) -> None:
 
 
 class Blind:
-    """MTCNN that does not see the pictures that it is told to miss, counted in the order in which it gets them."""
+    """MTCNN that does not see the pictures that it is told to miss, counted in the order in which it gets them.
+
+    Each picture that it misses is searched twice: for large faces, then for small ones.
+    """
 
     name = "mtcnn"
 
     def __init__(self, *misses: int) -> None:
-        self._detector, self._misses, self._seen = load_detector("mtcnn", threads=1), misses, 0
+        self._detector, self._misses = load_detector("mtcnn", threads=1), misses
+        self._seen, self._last = -1, np.zeros(0, np.uint8)
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
-        self._seen += 1
-        return [] if self._seen - 1 in self._misses else self._detector.detect(image)
+    def detect(self, image: NDArray[np.uint8], smallest: float = 20) -> list[Face]:
+        if image is not self._last:
+            self._seen, self._last = self._seen + 1, image
+        return [] if self._seen in self._misses else self._detector.detect(image, smallest)
+
+    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
+        return self._detector.refine(image, face)
 
 
 def in_this_process(monkeypatch: pytest.MonkeyPatch, detector: Blind) -> None:

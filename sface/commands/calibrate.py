@@ -131,11 +131,12 @@ def _read_crop(path: Path, size: int) -> "NDArray[np.uint8]":
 
 def _cut_out(path: Path, detector: "Detector", size: int) -> "NDArray[np.uint8]":
     from ..align.crop import align_face
-    from ..align.face import choose_face
+    from ..align.find import find_faces
     from ..align.image import load_image
 
     image = load_image(path)
-    return align_face(image, choose_face(detector.detect(image), image.shape).landmarks, size)
+    (face,), _ = find_faces(image, detector)
+    return align_face(image, face.landmarks, size)
 
 
 def _embed(

@@ -150,8 +150,9 @@ def _start_process(detector: str | None) -> None:
 def _draw(job: _Job) -> list[bool]:
     """Write one person's pictures and crops; gives for each picture whether a face was found in it."""
     from ..align.crop import align_face
-    from ..align.face import choose_face
+    from ..align.find import find_faces
     from ..align.image import load_image
+    from ..errors import NoFaceError
     from ..train.synthetic import draw_face
 
     found = []
@@ -159,11 +160,13 @@ def _draw(job: _Job) -> list[bool]:
         path = job.folder / "photos" / _name(job.person, photo)
         _write_jpeg(path, draw_face(job.seed, job.person, photo).image)
         picture = load_image(path)  # what everybody sees who opens the file
-        faces = _detector.detect(picture)
-        found.append(bool(faces))
-        if faces:
-            crop = align_face(picture, choose_face(faces, picture.shape).landmarks)
-            _write_jpeg(job.folder / "crops" / _name(job.person, photo), crop)
+        try:
+            (face,), _ = find_faces(picture, _detector)
+        except NoFaceError:
+            found.append(False)
+        else:
+            found.append(True)
+            _write_jpeg(job.folder / "crops" / _name(job.person, photo), align_face(picture, face.landmarks))
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sface.align.detector import Detector
-from sface.align.face import choose_face
+from sface.align.find import find_faces
 from sface.align.image import load_image
 
 
@@ -36,7 +36,7 @@ def errors(detector: Detector, shared: Path, every: int) -> list[float]:
     """The error on each photo; fails where the marked face is not the one that is chosen."""
     values = []
     for image, box, points in lfw(shared, every):
-        face = choose_face(detector.detect(image), image.shape)
+        (face,), _ = find_faces(image, detector)
         middle = (np.array(face.box[:2]) + face.box[2:]) / 2
         assert (box[:2] < middle).all() and (middle < box[2:]).all()
         values.append(point_error(face.landmarks, points))

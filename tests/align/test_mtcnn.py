@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sface.align.face import choose_face
+from sface.align.find import find_faces
 from sface.align.mtcnn import MTCNN
 from sface.errors import DependencyError, ModelError
 
@@ -27,7 +27,7 @@ def test_drawn_faces(detector: MTCNN) -> None:
     values = []
     for person in range(10):
         drawn = draw_face(7, person, 0)
-        face = choose_face(detector.detect(drawn.image), drawn.image.shape)
+        (face,), _ = find_faces(drawn.image, detector)
         values.append(point_error(face.landmarks, drawn.landmarks))
     assert np.mean(values) <= 0.12
 
@@ -39,8 +39,8 @@ def test_error_on_marked_photos(detector: MTCNN, shared: Path) -> None:
 
 def test_error_on_large_photos(detector: MTCNN, shared: Path) -> None:
     for image, pupils in london(shared, 2):
-        faces = detector.detect(image)
-        assert point_error(choose_face(faces, image.shape).landmarks[:2], pupils) <= 0.05
+        (face,), _ = find_faces(image, detector)
+        assert point_error(face.landmarks[:2], pupils) <= 0.05
 
 
 def test_a_small_face_in_a_small_photo(detector: MTCNN, shared: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_small_face_in_a_small_photo(detector: MTCNN, shared: Path) -> None:
     image, _, points = next(lfw(shared, 1))
     canvas = np.full((250, 250, 3), 128, np.uint8)
     canvas[30:90, 150:210] = image[::4, ::4][:60, :60]
-    face = choose_face(detector.detect(canvas), canvas.shape)
+    (face,), _ = find_faces(canvas, detector)
     assert point_error(face.landmarks, points / 4 + [150, 30]) <= 0.15
 
 
