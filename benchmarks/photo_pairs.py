@@ -73,7 +73,7 @@ def main() -> None:
     right = int(((scores >= verifier.threshold) == truth).sum())
     best = max(int(((scores >= threshold) == truth).sum()) for threshold in scores)
     print(
-        f"{args.model.name} with {verifier.detector.name}: {right} of {len(pairs)} pairs right at "
+        f"{args.model.name} with {verifier.detector}: {right} of {len(pairs)} pairs right at "
         f"{verifier.threshold:.3f} ({right / len(pairs):.2%}), {best} ({best / len(pairs):.2%}) at the best threshold; "
         f"{without_face} pairs without a face; {1000 * seconds / len(pairs):.0f} ms a pair"
     )

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from .gallery import Candidate as Candidate
     from .gallery import Gallery as Gallery
     from .gallery import Identification as Identification
+    from .photo import FaceInfo as FaceInfo
+    from .verification import Verification as Verification
     from .verifier import FaceVerifier as FaceVerifier
-    from .verifier import Verification as Verification
 
 # public name: the file that holds it
 _PUBLIC = {
@@ -24,10 +25,20 @@ _PUBLIC = {
     "Gallery": "gallery",
     "Identification": "gallery",
     "FaceVerifier": "verifier",
-    "Verification": "verifier",
+    "FaceInfo": "photo",
+    "Verification": "verification",
 }
 
-__all__ = ["FaceEmbedder", "Embeddings", "FaceVerifier", "Verification", "Gallery", "Candidate", "Identification"]
+__all__ = [
+    "FaceVerifier",
+    "Verification",
+    "FaceInfo",
+    "FaceEmbedder",
+    "Embeddings",
+    "Gallery",
+    "Candidate",
+    "Identification",
+]
 
 
 __getattr__ = lazy(__name__, _PUBLIC)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..errors import ModelError, PreprocessError, UsageError
 from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..network_input import network_input
-from ..onnx_session import in_one_line, open_session, read_model
+from ..onnx_session import Providers, in_one_line, open_session, read_model
+from .external_data import has_external_data
 
 # Crops given to the network at once: more do not make it faster and take more memory.
 CHUNK = 32
@@ -35,29 +36,43 @@ class FaceEmbedder:
                 N is free, or a number
     preprocess  what the file's input is, where its metadata don't say: "raw", RGB 0..255, or "centered",
                 (x - 127.5) / 127.5
+    providers   what runs it: "auto", CUDA where there is a GPU that onnxruntime can use, else the CPU; or a list of
+                onnxruntime's names, in short "cpu", "cuda": then one that can't be had is an error
     threads     CPU threads for one call; None: all cores
 
-    Attributes: path; sha256, of its bytes; metadata; input_size, S; embedding_size, D.
+    Attributes: path; sha256, of its bytes; metadata; input_size, S; embedding_size, D; provider, the first of those
+    that run it ("CPUExecutionProvider").
 
-    Raises ModelError where the file is missing, damaged or no such network, PreprocessError where neither it nor
-    `preprocess` says what its input is, DependencyError without onnxruntime.
+    Raises ModelError where the file is missing, damaged, not whole (weights in other files) or no such network,
+    PreprocessError where neither it nor `preprocess` says what its input is, DependencyError without onnxruntime or
+    where a provider can't be had, UsageError for an unknown one.
     """
 
     def __init__(
-        self, model: str | os.PathLike[str], *, preprocess: Preprocess | None = None, threads: int | None = None
+        self,
+        model: str | os.PathLike[str],
+        *,
+        preprocess: Preprocess | None = None,
+        providers: Providers = "auto",
+        threads: int | None = None,
     ) -> None:
         if preprocess is not None and preprocess not in PREPROCESS:
             raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
         self.path = Path(model)
         data = read_model(self.path, "name an ONNX file with --model")
+        if has_external_data(data):
+            raise ModelError(f"{self.path}: keeps weights in other files; save it as one file, with all its weights")
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self._session = open_session(data, str(self.path), threads)
+        self._session = open_session(data, str(self.path), threads, providers)
+        self.provider: str = self._session.get_providers()[0]
         self.input_size, self.embedding_size, self._batch = _check_graph(self.path, self._session)
         self._input = self._session.get_inputs()[0].name
         self.metadata = self._read_metadata(preprocess)
 
-    def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
+    def embed(self, crops: NDArray[np.uint8], *, flip: bool = False) -> Embeddings:
         """Embed N crops, uint8 (N, S, S, 3) RGB. N may be 0; memory does not grow with it beyond the result's.
+
+        flip: each embedding is the mean of the crop's and its mirror image's; a little more exact, twice the time.
 
         Raises UsageError where `crops` are of another shape or type, ModelError where the network fails on them.
         """
@@ -67,7 +82,12 @@ class FaceEmbedder:
         raw = np.empty((len(crops), self.embedding_size), dtype=np.float32)
         chunk = self._batch or CHUNK
         for start in range(0, len(crops), chunk):
-            raw[start : start + chunk] = self._run(crops[start : start + chunk])
+            part = crops[start : start + chunk]
+            raw[start : start + chunk] = self._run(part)
+            if flip:
+                raw[start : start + chunk] += self._run(part[:, :, ::-1])
+        if flip:
+            raw /= 2
         # float64: the squares of a float32 may be too large or too small for a float32.
         lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
         if not np.all(np.isfinite(lengths) & (lengths > 0)):

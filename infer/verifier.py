@@ -1,91 +1,41 @@
-"""Do two photos show the same person? From two photos and a model file to one decision."""
+"""Do two photos show the same person? From photos and a model file to decisions."""
 
 import os
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import files
-from ..align.crop import align_face
 from ..align.detector import load_detector
-from ..align.face import choose_face
-from ..align.image import load_image
-from ..errors import ModelError, NoFaceError, UsageError
+from ..align.find import FACE_CHOICES, FaceChoice
+from ..errors import ModelError, SFaceError, UsageError
 from ..metadata import Preprocess
-from .embedder import FaceEmbedder
+from ..onnx_session import Providers
+from .embedder import CHUNK, FaceEmbedder
+from .photo import FaceInfo, Photo, PhotoFaces, PhotoReader
+from .threshold import choose_threshold
+from .verification import Verification
 
-# For a model file without a measured threshold: near those of published networks (0.363 for OpenCV's SFace).
-DEFAULT_THRESHOLD = 0.36
-
-# What `align.image.load_image` takes: a path, the bytes of a file, an array uint8 (H, W, 3) RGB.
-Photo = str | os.PathLike[str] | bytes | NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class FaceInfo:
-    """The face that was taken from a photo, in pixels of the upright photo.
-
-    photo      its path, or "first photo", "second photo" where it has none
-    box        left, top, right, bottom; may reach beyond the photo
-    landmarks  x and y of image-left eye, image-right eye, nose, image-left and image-right mouth corner
-    score      the detector's confidence, 0..1
-    found      number of faces that were found in the photo
-    """
-
-    photo: str
-    box: tuple[float, float, float, float]
-    landmarks: tuple[tuple[float, float], ...]
-    score: float
-    found: int
+# What was done with several faces, for a note.
+_TAKEN: dict[FaceChoice, str] = {
+    "best": "the one that is large and near the centre was taken",
+    "largest": "the largest was taken",
+    "center": "the one nearest to the centre was taken",
+    "all": "all were compared and the most similar ones decide; with each the chance of a false match grows",
+}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Verification:
-    """The decision on two photos and all that it rests on.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Embedded:
+    """The faces of a photo, their unit embeddings, float32 (N, D), and the milliseconds of each stage."""
 
-    same              similarity >= threshold
-    similarity        a cosine in [-1, 1]
-    threshold         a cosine
-    threshold_source  "file": measured, and written into the model file; "given" by the caller; "default": neither
-    fmr               the false match rate measured at the threshold, a share; None unless it is the file's
-    threshold_set     the set that it was measured on; None unless it is the file's
-    faces             the two faces, in the order of the photos
-    model             path of the model file, model_sha256: of its bytes
-    detector          the detector that found the faces ("mtcnn", "yunet")
-    timings           milliseconds for both photos together: read, detect, align, embed
-    notes             lines that a person may want to know: several faces in a photo, another detector than measured
-    """
-
-    same: bool
-    similarity: float
-    threshold: float
-    threshold_source: Literal["file", "given", "default"]
-    fmr: float | None
-    threshold_set: str | None
-    faces: tuple[FaceInfo, FaceInfo]
-    model: str
-    model_sha256: str
-    detector: str
+    faces: tuple[FaceInfo, ...]
+    units: NDArray[np.float32]
     timings: dict[str, float]
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields by name, ready for JSON."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        similarity, threshold = _in_digits_that_differ(self.similarity, self.threshold)
-        decision = f"SAME {similarity} >= {threshold}" if self.same else f"DIFFERENT {similarity} < {threshold}"
-        if self.fmr is not None:
-            return f"{decision} (cosine; threshold for FMR {100 * self.fmr:.3g} % measured on {self.threshold_set})"
-        return f"{decision} (cosine; {'threshold given' if self.threshold_source == 'given' else 'uncalibrated'})"
-
-    def __repr__(self) -> str:
-        return f"<Verification: {self}>"
 
 
 class FaceVerifier:
@@ -93,12 +43,17 @@ class FaceVerifier:
 
     model       path of an ONNX file; None: `$SFACE_HOME/models/default.onnx`
     detector    "mtcnn", "yunet" or the path of a YuNet ONNX file; None: YuNet where its file is known, else MTCNN
-    threshold   a cosine in [-1, 1]; None: the one measured and written into the file, else DEFAULT_THRESHOLD
-    preprocess  what the file's input is, where it doesn't say so itself: "raw" or "centered"
+    threshold   a cosine in [-1, 1]; None: the one measured and written into the file, else the publisher's, else 0.36
+    preprocess  what the file's input is, where it isn't known: "raw" or "centered"
+    faces       which of a photo's faces counts: "best" (large, near the centre, certain), "largest", "center";
+                "error": several are an error; "all": any, the two photos' most similar ones decide
+    aligned     the photos are aligned crops, in which no face is looked for
+    flip        embed each face's mirror image too
+    providers   what of onnxruntime runs the network: "auto" or names, see `FaceEmbedder`
     threads     CPU threads for one network; None: all cores
 
-    Raises UsageError for a threshold that is no cosine, ModelError where a file is missing, damaged or of another kind,
-    PreprocessError where the file's input is not known, DependencyError without onnxruntime.
+    Raises UsageError for an argument that can't be, ModelError where a file is missing, damaged or of another kind,
+    PreprocessError where the file's input is not known, DependencyError without onnxruntime or a provider.
     """
 
     def __init__(
@@ -108,96 +63,128 @@ class FaceVerifier:
         detector: str | os.PathLike[str] | None = None,
         threshold: float | None = None,
         preprocess: Preprocess | None = None,
+        faces: FaceChoice = "best",
+        aligned: bool = False,
+        flip: bool = False,
+        providers: Providers = "auto",
         threads: int | None = None,
     ) -> None:
-        if threshold is not None and not _is_cosine(threshold):
-            raise UsageError(f"threshold {threshold:g}: must be a cosine, from -1 to 1")
+        if faces not in FACE_CHOICES:
+            raise UsageError(f"faces {faces!r}: must be one of {', '.join(FACE_CHOICES)}")
+        if aligned and detector is not None:
+            raise UsageError(f"detector {detector}: no face is looked for in aligned crops")
         model = _default_model() if model is None else model
-        self.embedder = FaceEmbedder(model, preprocess=preprocess, threads=threads)
-        self.detector = load_detector(detector, threads=threads)
-        measured = self.embedder.metadata
-        self.fmr: float | None = None
-        self.threshold_set: str | None = None
-        self.threshold_source: Literal["file", "given", "default"]
-        self._notes: tuple[str, ...] = ()
-        if threshold is not None:
-            self.threshold, self.threshold_source = float(threshold), "given"
-        elif measured.threshold is None or measured.fmr is None:
-            self.threshold, self.threshold_source = DEFAULT_THRESHOLD, "default"
-        elif not _is_cosine(measured.threshold):
-            raise ModelError(
-                f"{self.embedder.path}: its threshold is {measured.threshold:g}; run sface calibrate again"
-            )
-        else:
-            self.threshold, self.threshold_source = measured.threshold, "file"
-            self.fmr, self.threshold_set = measured.fmr, measured.threshold_set
-            if measured.detector != self.detector.name:
-                self._notes = (_detector_note(measured.detector, self.detector.name),)
+        self.embedder = FaceEmbedder(model, preprocess=preprocess, providers=providers, threads=threads)
+        found_by = None if aligned else load_detector(detector, threads=threads)
+        self.reader = PhotoReader(found_by, faces, self.embedder.input_size)
+        self.detector = "aligned" if found_by is None else found_by.name
+        self.flip = flip
+        self.threshold_details = choose_threshold(
+            threshold, self.embedder.metadata, self.detector, str(self.embedder.path)
+        )
+
+    @property
+    def threshold(self) -> float:
+        """The cosine at and above which two faces are the same."""
+        return self.threshold_details.value
 
     def verify(self, a: Photo, b: Photo) -> Verification:
         """Decide on two photos: paths, the bytes of files, or upright images, uint8 (H, W, 3) RGB.
 
-        Raises ImageError where a photo can't be read, NoFaceError where no face was found in one.
+        Raises ImageError where a photo can't be read, NoFaceError where no face was found in one, SeveralFacesError
+        where several were and `faces` is "error".
         """
-        watch = _Stopwatch()
-        face_a, crop_a = self._face_in(a, "first photo", watch)
-        face_b, crop_b = self._face_in(b, "second photo", watch)
-        unit = self.embedder.embed(np.stack([crop_a, crop_b])).unit.astype(np.float64)
-        watch.lap("embed")
+        one, other = self._embed([self.reader.read(a, "first photo"), self.reader.read(b, "second photo")])
+        return self._decide(one, other)
+
+    def verify_many(self, pairs: Iterable[tuple[Photo, Photo]]) -> list[Verification | SFaceError]:
+        """Decide on pairs of photos; each file is read and embedded once, however many pairs it is in.
+
+        A pair without a decision has the error that `verify` would raise in its place.
+        """
+        pairs = [(a, b) for a, b in pairs]
+        photos = {key: photo for pair in pairs for key, photo in zip(_keys(pair), pair, strict=True)}
+        embedded: dict[object, _Embedded | SFaceError] = {}
+        waiting: dict[object, PhotoFaces] = {}
+        for index, (key, photo) in enumerate(photos.items(), 1):
+            try:
+                waiting[key] = self.reader.read(photo)
+            except SFaceError as error:
+                embedded[key] = error
+            if len(waiting) == CHUNK or index == len(photos):
+                embedded.update(zip(waiting, self._embed(list(waiting.values())), strict=True))
+                waiting = {}
+        decisions: list[Verification | SFaceError] = []
+        for pair in pairs:
+            one, other = (embedded[key] for key in _keys(pair))
+            if isinstance(one, SFaceError):
+                decisions.append(one)
+            elif isinstance(other, SFaceError):
+                decisions.append(other)
+            else:
+                decisions.append(self._decide(one, other))
+        return decisions
+
+    def embed(self, photos: Sequence[Photo]) -> NDArray[np.float32]:
+        """One unit embedding for each photo, float32 (N, D); personal data, to be kept as the photos are.
+
+        Raises what `verify` raises, for the first photo without an embedding; UsageError where `faces` is "all".
+        """
+        if self.reader.choice == "all":
+            raise UsageError("embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'")
+        units = np.empty((len(photos), self.embedder.embedding_size), dtype=np.float32)
+        for start in range(0, len(photos), CHUNK):
+            crops = [self.reader.read(photo).crops for photo in photos[start : start + CHUNK]]
+            units[start : start + CHUNK] = self.embedder.embed(np.concatenate(crops), flip=self.flip).unit
+        return units
+
+    @staticmethod
+    def compare(e1: NDArray[np.float32], e2: NDArray[np.float32]) -> float:
+        """The similarity of two unit embeddings (D,): a cosine, to be compared with `threshold`."""
         # Rounding may lead a hair beyond what a cosine can be.
-        similarity = float(np.clip(unit[0] @ unit[1], -1, 1))
-        several = tuple(
-            f"{face.photo}: {face.found} faces; the one that is large and near the centre was taken"
-            for face in (face_a, face_b)
-            if face.found > 1
-        )
+        return float(np.clip(e1.astype(np.float64) @ e2.astype(np.float64), -1, 1))
+
+    def _embed(self, photos: list[PhotoFaces]) -> list[_Embedded]:
+        if not photos:
+            return []
+        start = time.perf_counter()
+        units = self.embedder.embed(np.concatenate([photo.crops for photo in photos]), flip=self.flip).unit
+        milliseconds = 1000 * (time.perf_counter() - start) / len(photos)
+        ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
+        return [
+            _Embedded(photo.faces, part, {**photo.timings, "embed": milliseconds})
+            for photo, part in zip(photos, np.split(units, ends), strict=True)
+        ]
+
+    def _decide(self, one: _Embedded, other: _Embedded) -> Verification:
+        similarities = one.units.astype(np.float64) @ other.units.T.astype(np.float64)  # (faces, faces)
+        i, j = np.unravel_index(similarities.argmax(), similarities.shape)
+        similarity = self.compare(one.units[i], other.units[j])
+        timings = {stage: round(one.timings[stage] + other.timings[stage], 3) for stage in one.timings}
+        notes = [self.threshold_details.note] if self.threshold_details.note else []
+        faces = one.faces[i], other.faces[j]
+        notes += [f"{face.photo}: {face.found} faces; {_TAKEN[self.reader.choice]}" for face in faces if face.found > 1]
         return Verification(
             same=similarity >= self.threshold,
             similarity=similarity,
             threshold=self.threshold,
-            threshold_source=self.threshold_source,
-            fmr=self.fmr,
-            threshold_set=self.threshold_set,
-            faces=(face_a, face_b),
+            threshold_source=self.threshold_details.source,
+            fmr=self.threshold_details.fmr,
+            threshold_set=self.threshold_details.threshold_set,
+            faces=faces,
             model=str(self.embedder.path),
             model_sha256=self.embedder.sha256,
-            detector=self.detector.name,
-            timings=watch.milliseconds,
-            notes=self._notes + several,
+            detector=self.detector,
+            provider=self.embedder.provider,
+            timings=timings,
+            notes=tuple(notes),
         )
 
-    def _face_in(self, photo: Photo, name: str, watch: "_Stopwatch") -> tuple[FaceInfo, NDArray[np.uint8]]:
-        """The face of a photo and its crop, uint8 (S, S, 3) RGB; `name` is for a photo that has no path."""
-        if isinstance(photo, (str, os.PathLike)):
-            name = os.fspath(photo)
-        image = load_image(photo)
-        watch.lap("read")
-        faces = self.detector.detect(image)
-        watch.lap("detect")
-        if not faces:
-            raise NoFaceError(
-                f"{name}: {self.detector.name} found no face; use a photo with a larger, upright face, or "
-                "another --detector"
-            )
-        face = choose_face(faces, image.shape)
-        crop = align_face(image, face.landmarks, self.embedder.input_size)
-        watch.lap("align")
-        landmarks = tuple((float(x), float(y)) for x, y in face.landmarks)
-        return FaceInfo(name, face.box, landmarks, face.score, len(faces)), crop
 
-
-class _Stopwatch:
-    """Sums up the milliseconds between laps, by stage."""
-
-    def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Add the time since the last lap to `stage`."""
-        now = time.perf_counter()
-        self.milliseconds[stage] = round(self.milliseconds.get(stage, 0.0) + 1000 * (now - self._last), 3)
-        self._last = now
+def _keys(pair: tuple[Photo, Photo]) -> tuple[object, object]:
+    """What tells photos apart: a path, else the very object."""
+    a, b = (os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else id(photo) for photo in pair)
+    return a, b
 
 
 def _default_model() -> Path:
@@ -205,18 +192,3 @@ def _default_model() -> Path:
     if not path.is_file():
         raise ModelError(f"{path}: there is no default model; name an ONNX file with --model, or put one there")
     return path
-
-
-def _is_cosine(value: float) -> bool:
-    return -1 <= value <= 1  # false for NaN
-
-
-def _detector_note(measured: str | None, used: str) -> str:
-    basis = "on crops" if measured == "aligned" else f"with {measured}"
-    return f"the threshold was measured {basis}, these faces were found by {used}: sface calibrate --detector {used}"
-
-
-def _in_digits_that_differ(similarity: float, threshold: float) -> tuple[str, str]:
-    """Both numbers with two digits after the point, or as many as it takes to see that they differ."""
-    texts = [(f"{similarity:.{digits}f}", f"{threshold:.{digits}f}") for digits in range(2, 17)]
-    return next((both for both in texts if both[0] != both[1]), texts[0])

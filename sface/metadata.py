@@ -35,6 +35,7 @@ class ModelMetadata:
     fmr            the false match rate measured at the threshold, a share
     threshold_set  the name of the set that it was measured on
     detector       the detector that found the faces of that set ("mtcnn", "yunet", "aligned")
+    published_threshold  cosine that those who trained the network recommend, without a measured rate
     """
 
     preprocess: Preprocess
@@ -50,6 +51,7 @@ class ModelMetadata:
     fmr: float | None = None
     threshold_set: str | None = None
     detector: str | None = None
+    published_threshold: float | None = None
 
     def to_props(self) -> dict[str, str]:
         """The properties to store, `{"sface.preprocess": "raw", ...}`; fields that are None are left out."""
@@ -64,6 +66,7 @@ _TYPES: dict[str, type] = {
     "embedding_size": int,
     "threshold": float,
     "fmr": float,
+    "published_threshold": float,
 }
 
 

@@ -1,10 +1,20 @@
 """A network in onnxruntime: for detectors, for face-recognition networks, and for the proof of an export."""
 
+import ctypes
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from . import dependencies
-from .errors import ModelError
+from .errors import DependencyError, ModelError, UsageError
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+# "auto": CUDA where there is a GPU that onnxruntime can use, else the CPU. Or names of onnxruntime's, the first that
+# can take a node takes it; in short "cpu", "cuda".
+Providers = Literal["auto"] | Sequence[str]
+_SHORT = {"cpu": CPU, "cuda": CUDA, "tensorrt": "TensorrtExecutionProvider", "directml": "DmlExecutionProvider"}
 
 
 def read_model(path: Path, remedy: str) -> bytes:
@@ -18,12 +28,13 @@ def read_model(path: Path, remedy: str) -> bytes:
     return data
 
 
-def open_session(model: bytes | Path, file: str, threads: int | None = None) -> Any:
-    """An onnxruntime session on the CPU of an ONNX file, called `file` in errors; threads may share it.
+def open_session(model: bytes | Path, file: str, threads: int | None = None, providers: Providers = (CPU,)) -> Any:
+    """An onnxruntime session of an ONNX file, called `file` in errors; threads may share it.
 
     model: its bytes, so that what is run is what was hashed or checked. Or the path of one of our own, to run it a few
-        times: that takes less memory. threads: for one run; None: all cores.
-    Raises ModelError where onnxruntime can't run it, DependencyError without onnxruntime.
+        times: that takes less memory. threads: for one run on the CPU; None: all cores.
+    Raises ModelError where onnxruntime can't run it, DependencyError without onnxruntime or where a provider that was
+    named can't be had, UsageError for an unknown one.
     """
     ort = dependencies.onnxruntime()
     options = ort.SessionOptions()
@@ -32,12 +43,47 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None) -> 
         options.enable_cpu_mem_arena = False
     if threads is not None:
         options.intra_op_num_threads = threads
+    wanted = _auto(ort) if providers == "auto" else _named(ort, providers)
+    if CUDA in wanted and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # CUDA's libraries, where the package index brought them
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(model, options, providers=wanted)
     except Exception as error:  # onnxruntime's own errors have no common base
         raise ModelError(
             f"{file}: onnxruntime can't load it as a network ({in_one_line(error)}); export it again or get it again"
         ) from error
+    # onnxruntime goes on with the CPU, in silence, where CUDA's libraries or the GPU fail it.
+    if providers != "auto" and wanted[0] not in session.get_providers():
+        raise DependencyError(
+            f"{wanted[0]} can't be had on this machine: see nvidia-smi, and pip install 'sface[cuda]' for its libraries"
+        )
+    return session
+
+
+def has_nvidia_driver() -> bool:
+    """Whether a GPU's driver can be loaded."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _auto(ort: Any) -> list[str]:
+    # onnxruntime-gpu lists CUDA also where there is no GPU; trying it there takes time and prints.
+    return [CUDA, CPU] if CUDA in ort.get_available_providers() and has_nvidia_driver() else [CPU]
+
+
+def _named(ort: Any, providers: Providers) -> list[str]:
+    names = [_SHORT.get(name.lower(), name) for name in ([providers] if isinstance(providers, str) else providers)]
+    if not names or not set(names) <= set(ort.get_all_providers()):
+        raise UsageError(f"providers {', '.join(names) or 'none'}: must be auto, or of {', '.join(_SHORT)}")
+    if missing := [name for name in names if name not in ort.get_available_providers()]:
+        raise DependencyError(
+            f"{missing[0]} is not part of the installed onnxruntime, which has "
+            f"{', '.join(ort.get_available_providers())}: pip install 'sface[gpu]' in place of 'sface[cpu]' brings CUDA"
+        )
+    return names if CPU in names else [*names, CPU]
 
 
 def in_one_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from sface.errors import ImageError, ModelError, NoFaceError, UsageError
 from sface.infer import FaceEmbedder, FaceVerifier, Verification
+from sface.infer.threshold import Threshold
 
 from ..tiny_models import raw_metadata, write_model, write_published_sface
 
@@ -139,13 +140,16 @@ MEASURED = {"threshold": 0.25, "fmr": 0.001, "threshold_set": "SET", "detector":
 
 
 def test_which_threshold_decides(tiny: Path, tmp_path: Path) -> None:
-    unmeasured = FaceVerifier(tiny, detector="mtcnn")
-    assert (unmeasured.threshold, unmeasured.threshold_source, unmeasured.fmr) == (0.36, "default", None)
+    def details(**fields: object) -> Threshold:
+        model = write_model(tmp_path / "measured.onnx", metadata=raw_metadata(**fields))
+        return FaceVerifier(model, detector="mtcnn").threshold_details
+
+    assert FaceVerifier(tiny, detector="mtcnn").threshold == 0.36
+    assert details() == Threshold(0.36, "default")
+    assert details(published_threshold=0.3) == Threshold(0.3, "published")
+    assert details(published_threshold=0.3, **MEASURED) == Threshold(0.25, "file", 0.001, "SET")
     measured = write_model(tmp_path / "measured.onnx", metadata=raw_metadata(**MEASURED))
-    own = FaceVerifier(measured, detector="mtcnn")
-    assert (own.threshold, own.threshold_source, own.fmr, own.threshold_set) == (0.25, "file", 0.001, "SET")
-    given = FaceVerifier(measured, detector="mtcnn", threshold=0.5)
-    assert (given.threshold, given.threshold_source, given.fmr, given.threshold_set) == (0.5, "given", None, None)
+    assert FaceVerifier(measured, detector="mtcnn", threshold=0.5).threshold_details == Threshold(0.5, "given")
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf"), 1.01, -1.01])
@@ -175,7 +179,7 @@ def test_the_default_model_is_the_one_in_the_home(tiny: Path, tmp_path: Path, mo
     models.mkdir(parents=True)
     (models / "default.onnx").write_bytes(tiny.read_bytes())
     assert FaceVerifier().embedder.sha256 == FaceEmbedder(tiny).sha256
-    assert FaceVerifier().detector.name == "mtcnn"  # no YuNet file in this home
+    assert FaceVerifier().detector == "mtcnn"  # no YuNet file in this home
 
 
 def test_a_verification_in_words(tiny: Path, shared: Path) -> None:

@@ -1,0 +1,51 @@
+"""At which similarity two faces are the same: the caller's threshold, the model file's, or one in common use."""
+
+from dataclasses import dataclass
+
+from ..errors import ModelError, UsageError
+from ..metadata import ModelMetadata
+from .verification import ThresholdSource
+
+# For a model file without any threshold: near those of published networks (0.363 for OpenCV's SFace).
+DEFAULT_THRESHOLD = 0.36
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A threshold and where it comes from, as in `Verification`; note: what a person should know of it."""
+
+    value: float
+    source: ThresholdSource
+    fmr: float | None = None
+    threshold_set: str | None = None
+    note: str | None = None
+
+
+def choose_threshold(given: float | None, metadata: ModelMetadata, detector: str, file: str) -> Threshold:
+    """`given`, or that of the model `file` with these metadata, whose faces `detector` finds.
+
+    Raises UsageError where `given` is no cosine, ModelError where the file's is none.
+    """
+    if given is not None:
+        if not _is_cosine(given):
+            raise UsageError(f"threshold {given:g}: must be a cosine, from -1 to 1")
+        return Threshold(float(given), "given")
+    if metadata.threshold is not None and metadata.fmr is not None:
+        if not _is_cosine(metadata.threshold):
+            raise ModelError(f"{file}: its threshold is {metadata.threshold:g}; run sface calibrate again")
+        note = None if metadata.detector == detector else _detector_note(metadata.detector, detector)
+        return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, note)
+    if metadata.published_threshold is not None:
+        return Threshold(metadata.published_threshold, "published")
+    return Threshold(DEFAULT_THRESHOLD, "default")
+
+
+def _is_cosine(value: float) -> bool:
+    return -1 <= value <= 1  # false for NaN
+
+
+def _detector_note(measured: str | None, used: str) -> str:
+    basis = "on crops" if measured == "aligned" else f"with {measured}"
+    faces = "these are crops" if used == "aligned" else f"these faces were found by {used}"
+    option = "--aligned" if used == "aligned" else f"--detector {used}"
+    return f"the threshold was measured {basis}, {faces}: sface calibrate {option}"
