@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..opencv import cv2
+from .similarity import fit_similarity
 
 CROP_SIZE = 112
 # x, y in pixels of a crop of 112: image-left eye, image-right eye, nose, image-left and image-right mouth corner.
@@ -28,20 +29,20 @@ def align_face(image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: i
     1991); what lies beyond the photo is black. Raises ImageError where no such transform exists: landmarks that are
     all the same point or not numbers.
     """
-    from skimage.transform import SimilarityTransform  # 0.2 s, so only here
-
     points = np.asarray(landmarks, dtype=np.float64)
     usable = points.shape == TEMPLATE.shape and np.isfinite(points).all() and 1e-3 < np.ptp(points, axis=0).max() < 1e6
-    transform = SimilarityTransform.from_estimate(points, TEMPLATE * (size / CROP_SIZE)) if usable else None
-    if not transform:
+    fitted = fit_similarity(points, TEMPLATE.astype(np.float64) * (size / CROP_SIZE)) if usable else None
+    scale = 0.0 if fitted is None else float(np.hypot(fitted[0, 0], fitted[1, 0]))
+    if fitted is None or scale == 0:
         raise ImageError(f"a face can't be aligned by the landmarks {points.tolist()}")
     # Where the face is larger than the crop, single pixels would be picked out of it. So it is cut out n times as
     # large, at about the photo's own resolution, and each n x n pixels are averaged.
-    n = max(1, min(round(1 / transform.scale), max(image.shape[:2]) // size))
-    matrix = transform.params[:2] * n
+    n = max(1, min(round(1 / scale), max(image.shape[:2]) // size))
+    matrix = fitted * n
     matrix[:, 2] += (n - 1) / 2  # the middle of n pixels
     # Only the part of the photo that is seen: OpenCV takes no picture with a side of 32,767 pixels or more.
-    corners = transform.inverse(np.array([(0, 0), (size, 0), (0, size), (size, size)], dtype=np.float64))
+    square = np.array([(0, 0), (size, 0), (0, size), (size, size)], dtype=np.float64)
+    corners = np.linalg.solve(fitted[:, :2], (square - fitted[:, 2]).T).T
     left, top = np.clip(corners.min(axis=0) - _MARGIN, 0, image.shape[1::-1]).astype(int)
     right, bottom = np.clip(corners.max(axis=0) + _MARGIN, 0, image.shape[1::-1]).astype(int)
     if right <= left or bottom <= top:

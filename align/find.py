@@ -1,18 +1,13 @@
 """Photo → the faces that it is of, with exact landmarks: a fast look for large faces, a thorough one where it must be,
 and the detector's second look at those that are taken."""
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NoFaceError, SeveralFacesError
+from .choice import FaceChoice
 from .detector import Detector
 from .face import Face, off_centre, prominence, size
-
-# Which of a photo's faces are taken.
-FaceChoice = Literal["best", "largest", "center", "all", "error"]
-FACE_CHOICES: tuple[str, ...] = get_args(FaceChoice)
 
 # A face of an eighth of the photo's longer side is large: a fast look finds all of them.
 LARGE = 1 / 8

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..align.choice import FaceChoice
 from ..align.crop import CROP_SIZE, TEMPLATE, align_face
 from ..align.detector import Detector
-from ..align.find import FaceChoice, find_faces
+from ..align.find import find_faces
 from ..align.image import load_image
 from ..align.quality import Quality, measure_quality
 from ..errors import ImageError, NoFaceError, SeveralFacesError

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import files
+from ..align.choice import FACE_CHOICES, FaceChoice
 from ..align.detector import load_detector
-from ..align.find import FACE_CHOICES, FaceChoice
 from ..errors import ModelError, SFaceError, UsageError
 from ..metadata import Preprocess
 from ..onnx_session import Providers

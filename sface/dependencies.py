@@ -1,7 +1,8 @@
 """Packages that are not there, said in one line each with the command that brings them."""
 
 import importlib
-import importlib.metadata
+import importlib.util
+from pathlib import Path
 from types import ModuleType
 
 from .errors import DependencyError
@@ -19,8 +20,7 @@ def require(module: str, extra: str) -> ModuleType:
 
 def onnxruntime() -> ModuleType:
     """Import onnxruntime. Raises DependencyError where it is missing, or installed twice."""
-    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
-    if len(installed) == 2:
+    if {"onnxruntime", "onnxruntime_gpu"} <= _distributions("onnxruntime"):
         raise DependencyError(
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
             "pip uninstall -y onnxruntime onnxruntime-gpu, then pip install 'sface[gpu]' (or 'sface[cpu]')"
@@ -37,9 +37,10 @@ def onnxruntime() -> ModuleType:
         ) from None
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+def _distributions(package: str) -> set[str]:
+    """The distributions beside a package whose names start as its name does: asking for all takes ten times as long."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return set()
+    folder = Path(spec.origin).parents[1]
+    return {path.name.split("-")[0] for path in folder.glob(f"{package}*.dist-info")}

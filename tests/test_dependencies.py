@@ -11,8 +11,15 @@ from sface.errors import DependencyError
 from tests.tiny_models import write_model
 
 
-def test_onnxruntime_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dependencies, "_is_installed", lambda distribution: True)
+def test_onnxruntime_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text("class InferenceSession: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "onnxruntime"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "onnxruntime-1.32.0.dist-info").mkdir()
+    assert dependencies.onnxruntime().__file__ == str(tmp_path / "onnxruntime" / "__init__.py")
+    (tmp_path / "onnxruntime_gpu-1.31.1.dist-info").mkdir()
     with pytest.raises(DependencyError, match="pip uninstall -y onnxruntime onnxruntime-gpu, then pip install"):
         dependencies.onnxruntime()
 
@@ -23,11 +30,6 @@ def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
         dependencies.onnxruntime()
     for extra in ("sface[cpu]", "sface[gpu]", "sface[cuda]"):
         assert extra in str(caught.value)
-
-
-def test_which_distributions_are_installed() -> None:
-    assert dependencies._is_installed("numpy")
-    assert not dependencies._is_installed("no-such-distribution")
 
 
 def test_a_package_of_an_extra() -> None:

@@ -82,6 +82,61 @@ def test_a_given_threshold_decides(
     assert capsys.readouterr().out.endswith(" < 0.99 (cosine; threshold given)\n")
 
 
+def test_a_picture_of_what_was_compared(
+    sface_model: Path, photos: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = tmp_path / "out.png"
+    arguments = ["--model", str(sface_model), "--detector", "mtcnn", "--show"]
+    assert face_verify([photos[0], photos[2], *arguments, str(shown)]) == 1
+    picture = cv2.imread(str(shown))[:, :, ::-1].astype(int)
+    for x, path in ((16, photos[0]), (16 + 480 + 16, photos[2])):  # the photos, side by side
+        photo = cv2.resize(cv2.imread(path), (480, 480))[:, :, ::-1]
+        assert np.median(np.abs(picture[16 : 16 + 480, x : x + 480] - photo)) < 5
+    assert ((picture == (255, 210, 0)).all(axis=2)).sum() > 1000  # boxes and points
+    assert ((picture == (200, 60, 50)).all(axis=2)).sum() > 50  # DIFFERENT, in red
+    capsys.readouterr()
+    assert face_verify([photos[0], photos[2], *arguments, str(tmp_path / "out.xyz")]) == 2
+    assert "out.xyz: can't be written as a picture" in failed(capsys)
+    (tmp_path / "file").touch()
+    assert face_verify([photos[0], photos[2], *arguments, str(tmp_path / "file" / "out.png")]) == 6
+    assert "out.png" in failed(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(["--face", "error"], 4), (["--face", "center"], 0), (["--aligned"], 3), (["--face", "x"], 2)]
+)
+def test_which_face(
+    tiny: str,
+    photos: tuple[str, str, str],
+    options: list[str],
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    one, other = cv2.imread(photos[0]), cv2.imread(photos[2])
+    both = str(tmp_path / "both.png")
+    cv2.imwrite(both, np.concatenate([one, other, one], axis=1))
+    assert face_verify([both, photos[2], "--model", tiny, *options, "--json"]) == code
+    result = json.loads(capsys.readouterr().out)
+    if code == 4:
+        assert result["error"]["code"] == "several_faces"
+    if code == 0:
+        assert 250 < np.mean(result["faces"][0]["box"][::2]) < 500
+
+
+def test_flip_and_providers_reach_the_network(
+    tiny: str, photos: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def similarity(*options: str) -> float:
+        assert face_verify([photos[0], photos[2], "--model", tiny, "--threshold", "-1", "--json", *options]) == 0
+        return float(json.loads(capsys.readouterr().out)["similarity"])
+
+    assert abs(similarity() - similarity("--flip")) > 1e-4
+    assert similarity() == pytest.approx(similarity("--providers", "cpu"), abs=1e-6)
+    assert face_verify([photos[0], photos[2], "--model", tiny, "--providers", "cpu,tpu"]) == 2
+    assert "tpu" in failed(capsys)
+
+
 def failed(capsys: pytest.CaptureFixture[str]) -> str:
     """The one line of an error."""
     out, err = capsys.readouterr()

@@ -105,7 +105,9 @@ def _open(args: argparse.Namespace, size: int) -> _Faces:
     if args.aligned:
         return _Faces(labels, lambda index: _read_crop(paths[index], size), "aligned")
     from ..align.detector import load_detector
+    from ..align.similarity import load_scikit_image
 
+    load_scikit_image()
     detector = load_detector(args.detector)
     return _Faces(labels, lambda index: _cut_out(paths[index], detector, size), detector.name)
 

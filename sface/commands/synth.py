@@ -139,9 +139,11 @@ _detector: "Detector"
 
 def _start_process(detector: str | None) -> None:
     from ..align.detector import load_detector
+    from ..align.similarity import load_scikit_image
     from ..opencv import cv2
 
     global _detector
+    load_scikit_image()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     cv2.setNumThreads(1)
     _detector = load_detector(detector, threads=1)
