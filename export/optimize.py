@@ -13,7 +13,8 @@ import onnx_ir as ir
 
 from .. import __version__
 from ..errors import ModelError, PreprocessError
-from ..files import write_bytes
+from ..files import sha256, write_bytes
+from ..known_files import KNOWN_FILES
 from ..metadata import ModelMetadata, Preprocess, from_props
 from ..network_input import network_input
 from ..onnx_session import in_one_line, open_session
@@ -147,10 +148,11 @@ def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
 
 
 def _describe(model: ir.Model, source: Path, preprocess: Preprocess | None, size: int, dimension: int) -> ModelMetadata:
-    """What the file says about itself, or what its graph and the caller say."""
-    known = from_props(dict(model.metadata_props), str(source))
+    """What the file says about itself, or what is known of it, or what its graph and the caller say."""
+    own, known = from_props(dict(model.metadata_props), str(source)), KNOWN_FILES.get(sha256(source))
     scale = normalization(model)
-    found: str | None = known.preprocess if known else ("raw" if scale is not None else None)
+    stated = own or known
+    found: str | None = stated.preprocess if stated else ("raw" if scale is not None else None)
     if found is None and preprocess is None:
         raise PreprocessError(
             f"{source}: neither its metadata nor its graph say what its input is; add --preprocess raw (RGB 0..255) or "
@@ -158,14 +160,16 @@ def _describe(model: ir.Model, source: Path, preprocess: Preprocess | None, size
         )
     if preprocess is not None and found is not None and preprocess != found:
         raise PreprocessError(f"{source}: says that its input is {found}; leave out --preprocess {preprocess}")
-    if known:
-        return replace(known, sface_version=__version__)
+    if own:
+        return replace(own, sface_version=__version__)
     return ModelMetadata(
         preprocess=cast(Preprocess, found or preprocess),
         input_size=size,
         embedding_size=dimension,
         input_scale=scale,
+        network=known.network if known else "",
         sface_version=__version__,
+        published_threshold=known.threshold if known else None,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, PreprocessError, UsageError
+from ..known_files import KNOWN_FILES
 from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..network_input import network_input
 from ..onnx_session import Providers, in_one_line, open_session, read_model
@@ -34,8 +35,8 @@ class FaceEmbedder:
 
     model       path of the file; its graph takes one float32 (N, 3, S, S), RGB, and gives one float32 (N, D);
                 N is free, or a number
-    preprocess  what the file's input is, where its metadata don't say: "raw", RGB 0..255, or "centered",
-                (x - 127.5) / 127.5
+    preprocess  what the file's input is, where its metadata don't say and it is none of the published files that are
+                known by their bytes: "raw", RGB 0..255, or "centered", (x - 127.5) / 127.5
     providers   what runs it: "auto", CUDA where there is a GPU that onnxruntime can use, else the CPU; or a list of
                 onnxruntime's names, in short "cpu", "cuda": then one that can't be had is an error
     threads     CPU threads for one call; None: all cores
@@ -111,8 +112,16 @@ class FaceEmbedder:
         return raw[:count]
 
     def _read_metadata(self, preprocess: Preprocess | None) -> ModelMetadata:
-        """The file's own metadata, or, with `preprocess`, what is known of a file without them."""
+        """The file's own metadata, or what is known of a published file, or what `preprocess` says of another."""
         metadata = from_props(self._session.get_modelmeta().custom_metadata_map, str(self.path))
+        if metadata is None and (known := KNOWN_FILES.get(self.sha256)) is not None:
+            metadata = ModelMetadata(
+                known.preprocess,
+                self.input_size,
+                self.embedding_size,
+                network=known.network,
+                published_threshold=known.threshold,
+            )
         if metadata is None:
             if preprocess is None:
                 raise PreprocessError(
@@ -122,7 +131,7 @@ class FaceEmbedder:
             return ModelMetadata(preprocess, self.input_size, self.embedding_size)
         if preprocess not in (None, metadata.preprocess):
             raise PreprocessError(
-                f"{self.path}: says that its input is {metadata.preprocess}; leave out --preprocess {preprocess}"
+                f"{self.path}: takes {metadata.preprocess} input; leave out --preprocess {preprocess}"
             )
         if (metadata.input_size, metadata.embedding_size) != (self.input_size, self.embedding_size):
             raise ModelError(f"{self.path}: its metadata contradict its graph's sizes; export it again")

@@ -4,21 +4,20 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import files
 from ..align.choice import FACE_CHOICES, FaceChoice
 from ..align.detector import load_detector
-from ..errors import ModelError, SFaceError, UsageError
+from ..errors import SFaceError, UsageError
 from ..metadata import Preprocess
 from ..onnx_session import Providers
 from .embedder import CHUNK, FaceEmbedder
 from .photo import FaceInfo, Photo, PhotoFaces, PhotoReader
 from .threshold import choose_threshold
 from .verification import Verification
+from .zoo import default_model
 
 # What was done with several faces, for a note.
 _TAKEN: dict[FaceChoice, str] = {
@@ -41,7 +40,7 @@ class _Embedded:
 class FaceVerifier:
     """Decides whether two photos show the same person. One verifier may be used by several threads at once.
 
-    model       path of an ONNX file; None: `$SFACE_HOME/models/default.onnx`
+    model       path of an ONNX file; None: `$SFACE_HOME/models/default.onnx`, else what `sface zoo get sface` brought
     detector    "mtcnn", "yunet" or the path of a YuNet ONNX file; None: YuNet where its file is known, else MTCNN
     threshold   a cosine in [-1, 1]; None: the one measured and written into the file, else the publisher's, else 0.36
     preprocess  what the file's input is, where it isn't known: "raw" or "centered"
@@ -73,7 +72,7 @@ class FaceVerifier:
             raise UsageError(f"faces {faces!r}: must be one of {', '.join(FACE_CHOICES)}")
         if aligned and detector is not None:
             raise UsageError(f"detector {detector}: no face is looked for in aligned crops")
-        model = _default_model() if model is None else model
+        model = default_model() if model is None else model
         self.embedder = FaceEmbedder(model, preprocess=preprocess, providers=providers, threads=threads)
         found_by = None if aligned else load_detector(detector, threads=threads)
         self.reader = PhotoReader(found_by, faces, self.embedder.input_size)
@@ -185,10 +184,3 @@ def _keys(pair: tuple[Photo, Photo]) -> tuple[object, object]:
     """What tells photos apart: a path, else the very object."""
     a, b = (os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else id(photo) for photo in pair)
     return a, b
-
-
-def _default_model() -> Path:
-    path = files.home() / "models" / "default.onnx"
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no default model; name an ONNX file with --model, or put one there")
-    return path

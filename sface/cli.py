@@ -27,6 +27,7 @@ VERBS = {
     "verify": ("verify", "do two photos show the same person? (= face-verify)"),
     "optimize": ("optimize", "make any face network's ONNX file faster, proven equal"),
     "inspect": ("inspect", "say what an ONNX file holds, anybody's: inputs, metadata, operators, sizes"),
+    "zoo": ("zoo", "list or get the published files of others: a strong network, a detector"),
     "calibrate": ("calibrate", "measure the threshold for a false match rate and write it into the file"),
 }
 

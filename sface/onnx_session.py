@@ -48,6 +48,9 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
         ort.preload_dlls()  # CUDA's libraries, where the package index brought them
     try:
         session = ort.InferenceSession(model, options, providers=wanted)
+        # Names and metadata that are no text would fail where they are first looked at.
+        _ = [value.name for value in session.get_inputs() + session.get_outputs()]
+        _ = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's own errors have no common base
         raise ModelError(
             f"{file}: onnxruntime can't load it as a network ({in_one_line(error)}); export it again or get it again"

@@ -52,6 +52,8 @@ def test_the_error_tree() -> None:
         "UsageError": ("usage", 2),
         "ImageError": ("bad_image", 3),
         "NoFaceError": ("no_face", 4),
+        "SeveralFacesError": ("several_faces", 4),
+        "DownloadError": ("download", 5),
         "ModelError": ("model", 5),
         "CheckpointError": ("checkpoint", 5),
         "PreprocessError": ("preprocess", 5),

@@ -176,7 +176,8 @@ def test_no_default_model(
 ) -> None:
     monkeypatch.setenv("SFACE_HOME", str(tmp_path))
     assert face_verify([wall, wall]) == 5
-    assert "--model" in failed(capsys)
+    message = failed(capsys)
+    assert "sface zoo get sface" in message and "--model" in message
 
 
 def test_errors_are_json_too(tiny: str, wall: str, capsys: pytest.CaptureFixture[str]) -> None:

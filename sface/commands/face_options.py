@@ -10,7 +10,7 @@ from ..output import Output
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them to a command."""
-    parser.add_argument("--model", metavar="FILE", help="ONNX file; by default $SFACE_HOME/models/default.onnx")
+    parser.add_argument("--model", metavar="FILE", help="ONNX file; by default that of $SFACE_HOME/models")
     parser.add_argument("--preprocess", choices=PREPROCESS, help="input of an unknown file: RGB 0..255, or -1..1")
     parser.add_argument(
         "--detector", metavar="mtcnn|yunet|FILE", help="what finds the faces; by default YuNet if its file is known"
@@ -24,9 +24,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read(args: argparse.Namespace, output: Output) -> dict[str, Any]:
-    """What they say, as arguments of `FaceVerifier`."""
+    """What they say, as arguments of `FaceVerifier`. Where there is no model, a person at a terminal is offered one."""
+    from .zoo import offer_default
+
     return {
-        "model": args.model,
+        "model": args.model or offer_default(output),
         "preprocess": args.preprocess,
         "detector": args.detector,
         "faces": args.face,

@@ -173,7 +173,9 @@ def test_another_detector_than_the_threshold_was_measured_with_is_a_note(
 
 def test_the_default_model_is_the_one_in_the_home(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFACE_HOME", str(tmp_path / "home"))
-    with pytest.raises(ModelError, match=r"default\.onnx: there is no default model; .* --model"):
+    with pytest.raises(
+        ModelError, match=r"home/models: there is no model here yet; .* sface zoo get sface, .* --model"
+    ):
         FaceVerifier()
     models = tmp_path / "home" / "models"
     models.mkdir(parents=True)
