@@ -5,6 +5,7 @@
     Detector, Face     what finds faces, and what it gives
     find_faces         image, detector → the faces that the photo is of
     align_face         image, landmarks → crop
+    measure_quality    crop, landmarks → Quality: sharpness, brightness, size, yaw, roll
     TEMPLATE           where the five landmarks lie in the crop
     CROP_SIZE          side of the crop, in pixels
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .face import Face as Face
     from .find import find_faces as find_faces
     from .image import load_image as load_image
+    from .quality import Quality as Quality
+    from .quality import measure_quality as measure_quality
 
 # public name: the module that holds it
 _HOMES = {
@@ -33,11 +36,24 @@ _HOMES = {
     "Face": "face",
     "find_faces": "find",
     "align_face": "crop",
+    "Quality": "quality",
+    "measure_quality": "quality",
     "TEMPLATE": "crop",
     "CROP_SIZE": "crop",
 }
 
-__all__ = ["load_image", "load_detector", "Detector", "Face", "find_faces", "align_face", "TEMPLATE", "CROP_SIZE"]
+__all__ = [
+    "load_image",
+    "load_detector",
+    "Detector",
+    "Face",
+    "find_faces",
+    "align_face",
+    "measure_quality",
+    "Quality",
+    "TEMPLATE",
+    "CROP_SIZE",
+]
 
 
 __getattr__ = lazy(__name__, _HOMES)

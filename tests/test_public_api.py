@@ -1,0 +1,118 @@
+"""The public names, what they take and give, and that each is explained: a change here is a change for users."""
+
+import importlib
+import inspect
+from typing import Any
+
+import pytest
+
+PACKAGES = ("sface.align", "sface.infer", "sface.export", "sface.models")
+
+API = """
+sface.align.load_image(source, *, max_pixels=50000000)
+sface.align.load_detector(name=None, *, threads=None)
+sface.align.Detector(*args, **kwargs)
+sface.align.Detector.detect(self, image, smallest=20)
+sface.align.Detector.refine(self, image, face)
+sface.align.Face(box, landmarks, score)
+sface.align.find_faces(image, detector, choice='best')
+sface.align.align_face(image, landmarks, size=112)
+sface.align.measure_quality(crop, landmarks)
+sface.align.Quality(sharpness, brightness, size, yaw, roll)
+sface.infer.FaceVerifier(model=None, *, detector=None, threshold=None, preprocess=None, faces='best',\
+ aligned=False, flip=False, providers='auto', threads=None)
+sface.infer.FaceVerifier.threshold
+sface.infer.FaceVerifier.verify(self, a, b)
+sface.infer.FaceVerifier.verify_many(self, pairs)
+sface.infer.FaceVerifier.embed(self, photos)
+sface.infer.FaceVerifier.compare(e1, e2)
+sface.infer.Verification(same, similarity, threshold, threshold_source, fmr,\
+ threshold_set, faces, model, model_sha256, detector, provider, timings, notes)
+sface.infer.Verification.to_dict(self)
+sface.infer.FaceInfo(photo, box, landmarks, score, found, quality)
+sface.infer.FaceEmbedder(model, *, preprocess=None, providers='auto', threads=None)
+sface.infer.FaceEmbedder.embed(self, crops, *, flip=False)
+sface.infer.Embeddings(unit, lengths)
+sface.infer.Gallery(model_sha256, embedding_size)
+sface.infer.Gallery.people
+sface.infer.Gallery.add(self, people)
+sface.infer.Gallery.remove(self, person)
+sface.infer.Gallery.search(self, probes, top=1)
+sface.infer.Gallery.identify(self, probes, threshold)
+sface.infer.Gallery.alike(self, threshold)
+sface.infer.Gallery.save(self, folder)
+sface.infer.Gallery.load(cls, folder, model_sha256=None)
+sface.infer.Gallery.check(folder)
+sface.infer.Candidate(person, similarity)
+sface.infer.Identification(person, similarity, margin)
+sface.export.to_onnx(module, example, path, *, opset=17, input_names=None, output_names=None, dynamic_batch=True,\
+ parity=True, rules=None, without=())
+sface.models.NetworkConfig(name, embedding_size=512, input_size=112, input_scale=0.078125)
+sface.models.NetworkConfig.to_dict(self)
+sface.models.build_network(config, seed=1337)
+sface.models.load_checkpoint(path)
+"""
+
+
+def members(name: str, value: Any) -> list[tuple[str, Any]]:
+    """A function; or a class and its public methods and properties."""
+    if not inspect.isclass(value):
+        return [(name, value)] if callable(value) else []
+    own = [(key, item) for key, item in vars(value).items() if not key.startswith("_")]
+    plain = [(key, getattr(item, "__func__", item)) for key, item in own]
+    return [(name, value), *((f"{name}.{key}", item) for key, item in plain if callable(item) or is_property(item))]
+
+
+def is_property(value: object) -> bool:
+    return isinstance(value, property)
+
+
+def signature(value: Any) -> str:
+    """Parameters and defaults; without types, which Python's versions write differently and mypy checks."""
+    if is_property(value):
+        return ""
+    whole = inspect.signature(value)
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in whole.parameters.values()]
+    return str(whole.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def public() -> list[tuple[str, Any]]:
+    found = []
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            found += members(f"{package}.{name}", getattr(module, name))
+    return found
+
+
+def test_what_the_package_itself_shows() -> None:
+    import sface
+    import sface.infer
+
+    assert sface.__all__ == ["FaceEmbedder", "FaceVerifier", "Verification", "__version__"]
+    assert sface.FaceVerifier is sface.infer.FaceVerifier
+
+
+def test_the_names_and_what_they_take() -> None:
+    assert "\n".join(f"{name}{signature(value)}" for name, value in public()) == API.strip()
+
+
+@pytest.mark.parametrize(("name", "value"), [pytest.param(*each, id=each[0]) for each in public()])
+def test_each_is_explained_and_has_types(name: str, value: Any) -> None:
+    text = inspect.getdoc(value)
+    assert text is not None and len(text) > 20
+    if not text.startswith(f"{name.split('.')[-1]}("):  # what dataclass writes itself
+        assert "\n" in text or text.endswith((".", "default."))
+    function = value.fget if is_property(value) else value.__init__ if inspect.isclass(value) else value
+    for parameter in inspect.signature(function).parameters.values():
+        bare = parameter.name in ("self", "cls") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        assert bare or parameter.annotation is not parameter.empty, parameter
+    if not inspect.isclass(value):
+        assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+
+
+def test_every_error_of_the_tree_is_explained() -> None:
+    errors = importlib.import_module("sface.errors")
+    for name, value in vars(errors).items():
+        if inspect.isclass(value) and value.__module__ == "sface.errors":
+            assert inspect.getdoc(value) and issubclass(value, errors.SFaceError), name
