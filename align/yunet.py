@@ -87,11 +87,13 @@ class YuNet:
         if self._fixed_size is not None:
             scale = min(scale, self._fixed_size[0] / image.shape[0], self._fixed_size[1] / image.shape[1])
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        # Down to a half nothing is lost between the points that are read, and it takes a fifth of the time.
+        method = cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA
+        picture = cv2.resize(image, (width, height), interpolation=method)
         # The coarsest grid has cells of 32 pixels: the picture is filled up with black at the right and the bottom.
         rows, columns = self._fixed_size or (-(-height // 32) * 32, -(-width // 32) * 32)
         x = np.zeros((1, 3, rows, columns), dtype=np.float32)
-        x[0, :, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # it was trained on BGR, 0..255
+        x[0, :, :height, :width] = cv2.split(picture)[::-1]  # it was trained on BGR, 0..255
         outputs = iter(self._session.run(_OUTPUTS, {self._input: x}))
         found = [
             _decode(stride, columns // stride, *(next(outputs)[0] for _ in range(4)))  # without the batch's axis

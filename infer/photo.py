@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,12 @@ from ..align.image import load_image
 from ..align.quality import Quality, measure_quality
 from ..errors import ImageError, NoFaceError, SeveralFacesError
 
-# What `align.image.load_image` takes: a path, the bytes of a file, an array uint8 (H, W, 3) RGB.
-Photo = str | os.PathLike[str] | bytes | NDArray[np.uint8]
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What `align.image.load_image` takes: a path, the bytes of a file, an open file, a Pillow image, an array uint8
+# (H, W, 3) RGB.
+Photo: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, slots=True)

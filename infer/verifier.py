@@ -88,7 +88,7 @@ class FaceVerifier:
         return self.threshold_details.value
 
     def verify(self, a: Photo, b: Photo) -> Verification:
-        """Decide on two photos: paths, the bytes of files, or upright images, uint8 (H, W, 3) RGB.
+        """Decide on two photos: paths, the bytes of files, open files, Pillow images, or upright uint8 (H, W, 3) RGB.
 
         Raises ImageError where a photo can't be read, NoFaceError where no face was found in one, SeveralFacesError
         where several were and `faces` is "error".
