@@ -139,7 +139,7 @@ class SFace(nn.Module):
 
     def forward(self, embedding: Tensor, labels: Tensor) -> Tensor:
         cos = functional.linear(functional.normalize(embedding), functional.normalize(self.weight))  # (B, C)
-        rows = torch.arange(len(labels))
+        rows = torch.arange(len(labels), device=labels.device)
         with torch.no_grad():
             theta = cos.clamp(-1, 1).acos()
             factor = self.s * torch.sigmoid(self.k * (self.b - theta))
@@ -160,16 +160,22 @@ def build(net: str) -> nn.Module:
 
 
 def prepare(
-    net: str, classes: int, threads: int, layout: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]
+    net: str,
+    classes: int,
+    device: str,
+    threads: int,
+    layout: str,
+    images: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int32],
 ) -> Callable[[], float]:
     """A function that does one training step, forward, backward and update, and returns its seconds.
 
-    images: (B, 112, 112, 3) RGB. layout: "nchw", or "nhwc" for PyTorch's channels_last.
+    device: "cpu" or "cuda". images: (B, 112, 112, 3) RGB. layout: "nchw", or "nhwc" for PyTorch's channels_last.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     form = torch.channels_last if layout == "nhwc" else torch.contiguous_format
-    network, head = build(net).to(memory_format=form), SFace(classes)
+    network, head = build(net).to(device, memory_format=form), SFace(classes).to(device)
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
     plain = [parameter for layer in norms for parameter in layer.parameters()]
     known = {id(parameter) for parameter in plain}
@@ -180,11 +186,13 @@ def prepare(
 
     def step() -> float:
         start = time.perf_counter()
-        x = torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous(memory_format=form)
+        x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().contiguous(memory_format=form)
         optimizer.zero_grad()
-        loss = head(network(x), torch.from_numpy(labels).long())
+        loss = head(network(x), torch.from_numpy(labels).to(device).long())
         loss.backward()
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         return time.perf_counter() - start
 
     return step

@@ -1,7 +1,11 @@
-"""A training step, forward, backward and update, against the same network and loss in PyTorch, on the CPU.
+"""A training step, forward, backward and update, against the same network and loss in PyTorch, on the CPU or a GPU.
 
     python benchmarks/train_step.py --net MobileFaceNet --batch 32 --classes 10575 [--torch_python EXE]
     python benchmarks/train_step.py --net IR_50 --batch 8 --classes 10575 [--torch_python EXE]
+    python benchmarks/train_step.py --net IR_50 --batch 256 --classes 10575 --device cuda [--torch_python EXE]
+
+On a GPU both have their default arithmetic: TF32 in convolutions, float32 in products of matrices. A step begins with
+the images in the host's memory and ends when the GPU has done all of it.
 
 PyTorch (benchmarks/torch_reference.py) may live in an environment of its own, whose Python is EXE. It is measured in
 both of its memory layouts. Each contestant is a process; they take turns, a few steps each, so that what else the
@@ -26,16 +30,19 @@ STEPS = 4  # steps of a turn
 
 
 def build_ours(
-    net: str, classes: int, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]
+    net: str, classes: int, device: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]
 ) -> Callable[[], float]:
     """The step of sface/train/loop.py on one batch; returns its seconds."""
     from sface.models import NetworkConfig, build_network
-    from sface.runtime import without_cuda
     from sface.train.config import HeadConfig
+    from sface.train.ranks import choose_device, import_jittor
 
-    without_cuda()
+    workers_id = "cpu" if device == "cpu" else "0"
+    choose_device(workers_id)
+    import_jittor(workers_id)
     import jittor as jt
 
+    from sface.models.networks import pixels
     from sface.train.heads import build_head
     from sface.train.optimizer import SGD
 
@@ -46,8 +53,7 @@ def build_ours(
 
     def step() -> float:
         start = time.perf_counter()
-        x = jt.array(images).permute(0, 3, 1, 2).float32()
-        optimizer.backward(head(network(x), jt.array(labels)).loss)
+        optimizer.backward(head(network(pixels(images)), jt.array(labels)).loss)
         optimizer.step(1e-3)
         jt.sync_all(True)
         return time.perf_counter() - start
@@ -61,12 +67,12 @@ def contest(args: argparse.Namespace) -> None:
     images = generator.integers(0, 256, (args.batch, 112, 112, 3), dtype=np.uint8)
     labels = generator.integers(0, args.classes, args.batch).astype(np.int32)
     if args.contestant == OURS:
-        step = build_ours(args.net, args.classes, images, labels)
+        step = build_ours(args.net, args.classes, args.device, images, labels)
     else:
         import torch_reference
 
         layout = "nhwc" if args.contestant == TORCH_NHWC else "nchw"
-        step = torch_reference.prepare(args.net, args.classes, args.threads, layout, images, labels)
+        step = torch_reference.prepare(args.net, args.classes, args.device, args.threads, layout, images, labels)
     for _ in range(WARM_UP):
         step()
     for _ in sys.stdin:
@@ -95,6 +101,7 @@ def main() -> None:
     parser.add_argument("--net", default="MobileFaceNet", choices=("MobileFaceNet", "IR_50", "IR_101", "IR_152"))
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--classes", type=int, default=10575)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=2, help="OpenMP threads of each contestant")
     parser.add_argument("--rounds", type=int, default=8, help=f"turns of each contestant, {STEPS} steps each")
     parser.add_argument("--torch_python", default=sys.executable, help="the Python that has PyTorch")
@@ -105,26 +112,29 @@ def main() -> None:
         return
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     pythons = {OURS: sys.executable, TORCH: args.torch_python, TORCH_NHWC: args.torch_python}
-    processes = {contestant: start(contestant, python) for contestant, python in pythons.items()}
-    try:
-        for process in processes.values():  # all have compiled and are warm before the first turn that counts
-            turn(process)
-        seconds: dict[str, list[float]] = {contestant: [] for contestant in processes}
-        for _ in range(args.rounds):
-            for contestant, process in processes.items():
-                seconds[contestant] += turn(process)
-    finally:
-        for process in processes.values():
-            process.kill()
+    seconds: dict[str, list[float]] = {contestant: [] for contestant in pythons}
+    # A GPU is theirs alone, and its memory may not hold all of them: there they come one after the other.
+    for together in [list(pythons)] if args.device == "cpu" else [[contestant] for contestant in pythons]:
+        processes = {contestant: start(contestant, pythons[contestant]) for contestant in together}
+        try:
+            for process in processes.values():  # all have compiled and are warm before the first turn that counts
+                turn(process)
+            for _ in range(args.rounds):
+                for contestant, process in processes.items():
+                    seconds[contestant] += turn(process)
+        finally:
+            for process in processes.values():
+                process.kill()
+                process.wait()
     medians = {contestant: statistics.median(times) for contestant, times in seconds.items()}
     print(
-        f"{args.net}, batch {args.batch}, {args.classes} classes, {args.threads} threads, "
+        f"{args.net}, batch {args.batch}, {args.classes} classes, {args.device}, {args.threads} threads, "
         f"{args.rounds * STEPS} steps each"
     )
     for contestant, median in medians.items():
         low, *_, high = statistics.quantiles(seconds[contestant], n=10)
         print(
-            f"  {contestant:24}{1000 * median:6.0f} ms a step ({1000 * low:.0f} to {1000 * high:.0f}), "
+            f"  {contestant:24}{1000 * median:7.1f} ms a step ({1000 * low:.1f} to {1000 * high:.1f}), "
             f"{args.batch / median:6.1f} images/s, ours is {median / medians[OURS]:.2f} times as fast"
         )
 

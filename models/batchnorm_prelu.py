@@ -9,13 +9,16 @@ With x the input, m and v its mean and (biased) variance over all but the channe
     z = (x - m) / sqrt(v + eps) * weight + bias          y = z if z > 0 else slope * z
 
 Under MPI m and v are those of the batches of all ranks together, and so are the sums that the input's gradient needs:
-both passes become operators of their own, with one all-reduce between them. CUDA keeps Jittor's layers.
+both passes become operators of their own, with one all-reduce between them. A GPU has an operator of its own
+(batchnorm_prelu_cuda.py); several GPUs keep Jittor's layers.
 """
 
 from typing import Any
 
 import jittor as jt
 from jittor import nn
+
+from .batchnorm_prelu_cuda import BatchNormPReLUCuda
 
 # Channels are independent, so threads share out the channels. p, q and o are a plane: one channel of one image.
 _HEADER = "#include <cmath>\n#include <omp.h>\n"
@@ -184,20 +187,18 @@ def batchnorm_prelu(batchnorm: nn.BatchNorm, prelu: nn.PReLU | None, x: Any) -> 
     x: float32 (N, C) or (N, C, H, W). A PReLU must have one slope for each channel. Under MPI every rank must call it,
     as with Jittor's layers; their parts of the batch may differ in size.
     """
-    if not batchnorm.is_train or jt.flags.use_cuda:
+    over_ranks = bool(jt.in_mpi and batchnorm.sync)
+    if not batchnorm.is_train or (jt.flags.use_cuda and over_ranks):
         y = batchnorm(x)
         return y if prelu is None else prelu(y)
     # Without a PReLU the operator reads no slope; a Var of the right shape, of its own, has to stand there.
     slope = batchnorm.weight.detach() if prelu is None else prelu.weight
-    y, mean, var = _BatchNormPReLU.apply(
-        x.reshape((x.shape[0], x.shape[1], -1)),
-        batchnorm.weight,
-        batchnorm.bias,
-        slope,
-        batchnorm.eps,
-        prelu is not None,
-        bool(jt.in_mpi and batchnorm.sync),
-    )
+    planes = x.reshape((x.shape[0], x.shape[1], -1))
+    arguments = planes, batchnorm.weight, batchnorm.bias, slope, batchnorm.eps, prelu is not None
+    if jt.flags.use_cuda:
+        y, mean, var = BatchNormPReLUCuda.apply(*arguments)
+    else:
+        y, mean, var = _BatchNormPReLU.apply(*arguments, over_ranks)
     mean, var = mean.stop_grad(), var.stop_grad()
     momentum = batchnorm.momentum
     batchnorm.running_mean.update(batchnorm.running_mean + (mean - batchnorm.running_mean) * momentum)

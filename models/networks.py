@@ -6,6 +6,7 @@ from typing import Any
 
 import jittor as jt
 import numpy as np
+import numpy.typing as npt
 from jittor import nn
 
 from .config import NetworkConfig
@@ -56,6 +57,14 @@ def state(module: nn.Module) -> dict[str, Any]:
 def parameters(module: nn.Module) -> dict[str, Any]:
     """Name → Var of what is trained. Jittor's own `parameters()` also gives the running statistics."""
     return {name: var for name, var in state(module).items() if not name.endswith(("running_mean", "running_var"))}
+
+
+def pixels(images: npt.NDArray[np.uint8]) -> Any:
+    """Crops (N, S, S, 3), RGB, as what a network takes: float32 (N, 3, S, S), 0..255."""
+    count, height, width, channels = images.shape
+    # Not `permute`: without cuTT, which would be a download, Jittor does that on the CPU, also with CUDA.
+    shape = (count, channels, height, width)
+    return jt.array(images).reindex(shape, ["i0", "i2", "i3", "i1"]).float32()
 
 
 def seed_chance(seed: int, step: int, rank: int) -> None:

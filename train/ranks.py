@@ -45,6 +45,9 @@ def choose_device(workers_id: str) -> None:
     found = _count_gpus()
     if max(devices) >= found or min(devices) < 0:
         raise UsageError(f"--workers_id {workers_id}: the NVIDIA driver shows {found} GPUs here; or use cpu")
+    # Now, not once Jittor has compiled for minutes what it does without CUDA.
+    if "nvcc_path" not in os.environ and (reason := runtime.why_no_cuda()) is not None:
+        raise UsageError(f"--workers_id {workers_id}: Jittor can't use CUDA here: {reason}")
     local_rank = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(found)))).split(",")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible[devices[local_rank]]
@@ -107,6 +110,15 @@ def failing_together(output: Output) -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         _mpi().COMM_WORLD.Abort(named.exit_code if isinstance(named, SFaceError) else SFaceError.exit_code)
+
+
+def meet() -> None:
+    """Wait for all processes, in a command without Jittor; MPI is initialised by this, when the work is done.
+
+    Until then a process that fails ends the others: `mpirun` does that.
+    """
+    if world_size() > 1:
+        dependencies.require("mpi4py.MPI", "train").COMM_WORLD.Barrier()
 
 
 @cache

@@ -236,10 +236,16 @@ def by_jittor(x: Any, w: Any, labels: Any, config: HeadConfig, with_gradients: b
     rows = jt.stack([-r_intra * cos_y, inter, cos_y, cos.sum(dim=1) - cos_y, largest, nearest.float32()])
     if not with_gradients:
         return (rows.stop_grad(),)
-    d_x, d_w = nn.matmul(factor, w_unit), nn.matmul(factor.transpose(), x_unit)
+    d_x, d_w = nn.matmul(factor, w_unit), _transposed_matmul(factor, x_unit)
     d_x = (d_x - (d_x * x_unit).sum(dim=1, keepdims=True) * x_unit) / x_length
     d_w = (d_w - (d_w * w_unit).sum(dim=1, keepdims=True) * w_unit) / w_length
     return rows.stop_grad(), d_x.stop_grad(), d_w.stop_grad()
+
+
+def _transposed_matmul(a: Any, b: Any) -> Any:
+    """aᵀ b, written as Jittor's gradients are: one product. Jittor does `transpose` on the CPU, with CUDA too."""
+    shape = [a.shape[0], a.shape[1], b.shape[1]]
+    return (a.broadcast(shape, [2]) * b.broadcast(shape, [1])).sum(0)
 
 
 def sigmoid(x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import CheckpointError
 from ..models.checkpoint import fill, open_checkpoint
-from ..models.networks import build_network, seed_chance
+from ..models.networks import build_network, pixels, seed_chance
 from ..models.published import fill_published, read_state_dict
 from ..runtime import rank
 from .config import Resources, TrainConfig
@@ -69,5 +69,4 @@ def train_step(state_: TrainState, batch: Batch, config: TrainConfig, step: int,
 
 
 def _forward(state_: TrainState, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]) -> Any:
-    pixels = jt.array(images).permute(0, 3, 1, 2).float32()  # (b, 3, S, S), RGB, 0..255
-    return state_.head(state_.backbone(pixels), jt.array(labels))
+    return state_.head(state_.backbone(pixels(images)), jt.array(labels))

@@ -43,10 +43,12 @@ def verify_network(backbone: Any, sets: Sequence[BinSet], stopped: threading.Eve
     """
     import jittor as jt
 
+    from ..models.networks import pixels
+
     def embed(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         if stopped.is_set():
             raise _Stopped
-        embeddings: npt.NDArray[np.float32] = backbone(jt.array(images).permute(0, 3, 1, 2).float32()).numpy()
+        embeddings: npt.NDArray[np.float32] = backbone(pixels(images)).numpy()
         return embeddings
 
     results = []

@@ -54,6 +54,23 @@ def test_the_whole_network() -> None:
     assert data_of(to_fp16(model)) == data
 
 
+def test_prelu_is_what_it_was_before_the_passes() -> None:
+    model = draw_network()
+    assert "PRelu" not in [node.op_type for node in model.graph]
+    half = to_fp16(model)
+    prelus = [node for node in half.graph if node.op_type == "PRelu"]
+    assert len(prelus) == 4
+    assert all(dtypes(half, node) == {HALF} for node in prelus)
+    assert cosines(embed(data_of(model), CROPS), embed(data_of(half), CROPS)).min() >= 0.99999
+
+
+def test_a_bias_may_be_small_but_not_infinite() -> None:
+    weight = np.eye(3).reshape(3, 3, 1, 1)
+    for bias, kind in ((1e-8, HALF), (1e5, FLOAT)):
+        half = to_fp16(chain(one(1.0), ("Conv", [weight, np.full(3, bias)], {"kernel_shape": [1, 1]}), shape=SHAPE))
+        assert dtypes(half, [node for node in half.graph if node.op_type == "Conv"][1]) == {kind}
+
+
 def test_no_batchnorm_is_left() -> None:
     model = draw_network()
     assert "BatchNormalization" in [node.op_type for node in model.graph]

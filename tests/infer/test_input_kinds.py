@@ -95,7 +95,15 @@ def test_the_ways_to_give_a_picture(verifier: FaceVerifier, plain: Image.Image, 
     path = tmp_path / "Ĝørð 名前 🙂.png"
     path.write_bytes(saved(plain, "PNG"))
     with path.open("rb") as file:
-        ways: list[Photo] = [path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), file, plain, np.asarray(plain)]
+        ways: list[Photo] = [
+            path,
+            str(path),
+            path.read_bytes(),
+            io.BytesIO(path.read_bytes()),
+            file,
+            plain,
+            np.asarray(plain),
+        ]
         results = verifier.verify_many([(np.asarray(plain), way) for way in ways])
     for result in results:
         assert isinstance(result, Verification)
