@@ -1,4 +1,4 @@
-"""The similarity transform (turn, scale, shift) that brings points nearest to others: scikit-image's, or the same by hand.
+"""The similarity transform (turn, scale, shift) that brings points nearest to others: scikit-image's, or our own equal.
 
 Loading scikit-image takes longer than all that a single verification does. So it is used where it has been loaded, and
 until then the transform is computed here; both are equal to rounding (tests/align/test_similarity.py).

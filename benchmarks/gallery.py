@@ -1,25 +1,41 @@
-"""A search in a gallery against the plain product of matrices that it can't do without.
+"""A search in a gallery against the plain product of matrices that it can't do without, and against faiss if installed.
 
     python benchmarks/gallery.py [--people 1000000] [--size 512] [--photos 1] [--rounds 5]
 
-Both take turns. Prints the median milliseconds for 1 probe and for 16, their ratio, and the memory that the opened
-gallery takes.
+They take turns. Prints the median milliseconds for each number of probes, and the memory that the opened gallery takes.
+faiss searches exactly too (`faiss.knn`, inner product), in the same mapped vectors; that both find the same is checked.
 """
 
 import argparse
+import importlib
+import importlib.util
 import mmap
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sface.export.timing import interleaved
-from sface.infer.gallery import Gallery
+from sface.infer.gallery import BLOCK, Gallery, Vectors
 
 
 def resident() -> int:
     """The bytes that this process has in memory now, those of mapped files among them (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+def product(probes: Vectors, vectors: Vectors) -> None:
+    """All similarities, in blocks, so that those of many probes don't fill the memory."""
+    for start in range(0, len(vectors), BLOCK // len(probes)):
+        probes @ vectors[start : start + BLOCK // len(probes)].T
+
+
+def nearest(faiss: Any, probes: Vectors, vectors: Vectors, count: int) -> Any:
+    """Similarities and rows of the `count` nearest vectors of each probe."""
+    return faiss.knn(probes, vectors, count, metric=faiss.METRIC_INNER_PRODUCT)
 
 
 def main() -> None:
@@ -43,10 +59,19 @@ def main() -> None:
         del gallery
         before = resident()
         gallery = Gallery.load(Path(folder))
-        for probes in (1, 16):
+        faiss: Any = importlib.import_module("faiss") if importlib.util.find_spec("faiss") else None
+        for probes in (1, 2, 4, 8, 16, 64, 256):
             x = vectors[np.arange(probes) * 7].copy()
-            ours, plain = interleaved([lambda x=x: gallery.search(x, 2), lambda x=x: x @ vectors.T], args.rounds)  # type: ignore[misc]
-            print(f"{probes:2} probes: search {ours:8.1f} ms, product {plain:8.1f} ms, {ours / plain:.2f} times")
+            functions: dict[str, Callable[[], Any]] = {
+                "search": partial(gallery.search, x, 2),
+                "product": partial(product, x, gallery._vectors),
+            }
+            if faiss:
+                functions["faiss"] = partial(nearest, faiss, x, gallery._vectors, 2 * args.photos)
+                for (best, _), similarity, row in zip(functions["search"](), *functions["faiss"](), strict=True):
+                    assert best.person == f"p{row[0] // args.photos}" and abs(best.similarity - similarity[0]) < 1e-6
+            times = zip(functions, interleaved(list(functions.values()), args.rounds), strict=True)
+            print(f"{probes:3} probes: " + ", ".join(f"{name} {time:7.0f} ms" for name, time in times), flush=True)
         print(f"memory of the gallery: {(resident() - before) / vectors.nbytes:.2f} times the vectors")
 
 

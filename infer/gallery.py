@@ -8,23 +8,21 @@ Embeddings are personal data: keep a gallery as you would keep the photos.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import files
 from ..errors import DataError, ModelError, UsageError
-
-FORMAT = 1
-DESCRIPTION = "gallery.json"
-VECTORS = "embeddings-{}.npy"
+from .gallery_description import DESCRIPTION, FORMAT, VECTORS, describe
 
 # Similarities held at once, 4 MB.
 BLOCK = 1 << 20
+# So few probes are multiplied one by one: for a product of matrices BLAS rearranges the vectors, which takes longer.
+FEW = 2
 UNIT = 1e-3  # a vector's length may differ from 1 by as much
 
 Vectors = NDArray[np.float32]
@@ -74,7 +72,7 @@ class Gallery:
         """Add people, or embeddings of people who are there: name → float32 (n, D), or (D,), unit vectors.
 
         All at once or, where one is refused, none: add many in one call, as the vectors are put together anew. Raises
-        UsageError for a name that is empty or no text, or what are not such unit vectors.
+        UsageError for a name that is empty or no line of text, or what are not such unit vectors.
         """
         new = {person: self._checked(person, vectors) for person, vectors in people.items()}
         old = set(self._people)
@@ -111,7 +109,7 @@ class Gallery:
         best = np.full((len(vectors), top), -np.inf, dtype=np.float32)
         who = np.zeros((len(vectors), top), dtype=np.int64)
         for first, last in self._blocks(max(1, BLOCK // len(vectors))):
-            similarities = vectors @ self._between(first, last).T
+            similarities = _products(vectors, self._between(first, last))
             # Sorting takes longer than the product: only where the block has somebody better than those found so far.
             rows = np.flatnonzero(similarities.max(axis=1) > best.min(axis=1))
             by_person = self._by_person(similarities[rows], first, last)
@@ -142,24 +140,37 @@ class Gallery:
             results.append(Identification(person, best.similarity, margin))
         return results
 
-    def alike(self, threshold: float) -> list[tuple[str, str, float]]:
+    def alike(self, threshold: float, among: Collection[str] | None = None) -> list[tuple[str, str, float]]:
         """Pairs of people of whom two photos have a similarity of `threshold` or more, the most similar first: the same
-        person under two names, or two people who will be mistaken for each other."""
+        person under two names, or two people who will be mistaken for each other.
+
+        among: only pairs with one of these people.
+        """
+        chosen = {index for index, person in enumerate(self._people) if among is None or person in among}
         pairs = []
-        for index, person in enumerate(self._people[:-1]):
+        for index in sorted(chosen):
             probes = self._between(index, index + 1)
-            for first, last in self._blocks(max(1, BLOCK // len(probes)), index + 1):
-                similarities = self._by_person(probes @ self._between(first, last).T, first, last).max(axis=0)
-                for other in np.flatnonzero(similarities >= threshold).tolist():
-                    pairs.append((person, self._people[first + other], float(min(similarities[other], 1))))
+            for first, last in self._blocks(max(1, BLOCK // len(probes)), index + 1 if among is None else 0):
+                similarities = self._by_person(_products(probes, self._between(first, last)), first, last).max(axis=0)
+                for other in (first + np.flatnonzero(similarities >= threshold)).tolist():
+                    if other > index or other not in chosen:  # each pair once
+                        one, two = sorted((index, other))
+                        similarity = float(min(similarities[other - first], 1))
+                        pairs.append((self._people[one], self._people[two], similarity))
         return sorted(pairs, key=lambda pair: -pair[2])
 
     def save(self, folder: Path) -> None:
-        """Write the gallery to `folder`, in place of one that is there. Raises StorageError; then that one remains."""
+        """Write the gallery to `folder`, in place of one that is there, for the eyes of its owner alone. Not to be done
+        by two processes at once, see `gallery_folder.changing`. Raises StorageError; then the old one remains."""
 
         def write(temporary: Path) -> str:
             np.save(temporary, self._vectors, allow_pickle=False)
+            temporary.chmod(0o600)
             return files.sha256(temporary)
+
+        def write_description(temporary: Path) -> None:
+            temporary.write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            temporary.chmod(0o600)
 
         # Under a name of its own: the file that readers have open stays what it was until gallery.json names another.
         old = {path.name for path in folder.glob(VECTORS.format("*"))}
@@ -174,7 +185,7 @@ class Gallery:
             "sha256": sha256,
             "people": self.people,
         }
-        files.write_text(folder / DESCRIPTION, json.dumps(fields, ensure_ascii=False, indent=1) + "\n")
+        files.write_atomically(folder / DESCRIPTION, write_description)
         for left in old:
             (folder / left).unlink(missing_ok=True)
 
@@ -185,7 +196,7 @@ class Gallery:
         model_sha256: of the network that it has to be of. Raises DataError where it is missing or damaged, ModelError
         where it is of another network.
         """
-        fields, path = _describe(folder)
+        fields, path = describe(folder)
         gallery = cls(fields["model_sha256"], fields["embedding_size"])
         if model_sha256 is not None and model_sha256 != gallery.model_sha256:
             raise ModelError(f"{folder}: its embeddings are of another network; enroll the photos again with this one")
@@ -198,7 +209,7 @@ class Gallery:
         if vectors.dtype != np.float32 or vectors.shape != (sum(counts), gallery.embedding_size):
             raise DataError(f"{path}: holds {vectors.dtype} {vectors.shape}, not what {DESCRIPTION} says; enroll again")
         gallery._people = list(fields["people"])
-        gallery._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+        gallery._starts = _starts(counts)
         gallery._vectors = vectors
         return gallery
 
@@ -206,7 +217,7 @@ class Gallery:
     def check(folder: Path) -> None:
         """Read the whole gallery in `folder`. Raises DataError where a bit of its vectors has changed, or one is not a
         unit vector."""
-        fields, path = _describe(folder)
+        fields, path = describe(folder)
         gallery = Gallery.load(folder)
         if files.sha256(path) != fields["sha256"]:
             raise DataError(f"{path}: its sha256 is not the one in {DESCRIPTION}: damaged; enroll the photos again")
@@ -216,12 +227,12 @@ class Gallery:
 
     def _put(self, people: list[str], counts: list[int], parts: list[Vectors]) -> None:
         vectors = np.concatenate(parts) if parts else np.empty((0, self.embedding_size), dtype=np.float32)
-        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-        self._people, self._starts, self._vectors = people, starts, vectors
+        self._people, self._starts, self._vectors = people, _starts(counts), vectors
 
     def _checked(self, name: object, vectors: ArrayLike) -> Vectors:
-        if not isinstance(name, str) or not name:
-            raise UsageError(f"{name!r}: a person's name must be a text, and not empty")
+        # No surrogates, which stand for what is no UTF-8 in a file's name.
+        if not isinstance(name, str) or name.splitlines() != [name] or name != name.encode("utf-8", "ignore").decode():
+            raise UsageError(f"{name!r}: a person's name must be a text of one line, and not empty")
         array = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if array.ndim != 2 or array.shape[1] != self.embedding_size or not len(array) or not _are_unit(array):
             raise UsageError(f"{name}: {array.shape} are not unit vectors (n, {self.embedding_size})")
@@ -248,6 +259,15 @@ class Gallery:
         return np.asarray(np.maximum.reduceat(similarities, self._starts[first:last] - self._starts[first], axis=1))
 
 
+def _starts(counts: list[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+
+
+def _products(probes: Vectors, vectors: Vectors) -> Vectors:
+    """The similarities (M, N) of probes (M, D) and vectors (N, D)."""
+    return np.stack([vectors @ probe for probe in probes]) if len(probes) <= FEW else probes @ vectors.T
+
+
 def _largest(values: Vectors, count: int) -> NDArray[np.int64]:
     """The columns of the `count` largest of each row, in any order."""
     if values.shape[1] <= count:
@@ -258,28 +278,3 @@ def _largest(values: Vectors, count: int) -> NDArray[np.int64]:
 
 def _are_unit(vectors: Vectors) -> bool:
     return bool((np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT).all())
-
-
-def _describe(folder: Path) -> tuple[dict[str, Any], Path]:
-    """What gallery.json says, and the path of the vectors. Raises DataError."""
-    file = folder / DESCRIPTION
-    try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
-        if fields["format"] != FORMAT:
-            raise DataError(f"{file}: written by a later version (format {fields['format']}); update sface")
-        people, size, name = fields["people"], fields["embedding_size"], fields["vectors"]
-        right = (
-            isinstance(people, dict)
-            and all(type(count) is int and count > 0 for count in people.values())
-            and type(size) is int
-            and size > 0
-            and all(isinstance(fields[text], str) for text in ("vectors", "sha256", "model_sha256"))
-            and Path(name).name == name  # it leads to no other folder
-        )
-        if not right:
-            raise ValueError("a field is of another kind")
-    except FileNotFoundError:
-        raise DataError(f"{folder}: there is no gallery; enroll somebody first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file}: is no gallery, or a damaged one ({error}); enroll the photos again") from None
-    return fields, folder / name

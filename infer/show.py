@@ -37,7 +37,7 @@ def write_picture(path: Path, verification: Verification, images: tuple[NDArray[
 
 
 def draw(verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> "Image.Image":
-    """The picture of a verification, as Pillow has it: photos side by side, under each its crop, under all the answer."""
+    """The picture of a verification, as Pillow has it: both photos, under each its crop, under all the answer."""
     from PIL import Image, ImageDraw, ImageFont
 
     columns = [_column(image, face) for image, face in zip(images, verification.faces, strict=True)]

@@ -1,9 +1,7 @@
 """Do two photos show the same person? From photos and a model file to decisions."""
 
 import os
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,8 @@ from ..errors import SFaceError, UsageError
 from ..metadata import Preprocess
 from ..onnx_session import Providers
 from .embedder import CHUNK, FaceEmbedder
-from .photo import FaceInfo, Photo, PhotoFaces, PhotoReader
+from .photo import Photo, PhotoReader
+from .photo_embeddings import PhotoEmbeddings, embed_each, embed_faces
 from .threshold import choose_threshold
 from .verification import Verification
 from .zoo import default_model
@@ -26,15 +25,6 @@ _TAKEN: dict[FaceChoice, str] = {
     "center": "the one nearest to the centre was taken",
     "all": "all were compared and the most similar ones decide; with each the chance of a false match grows",
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Embedded:
-    """The faces of a photo, their unit embeddings, float32 (N, D), and the milliseconds of each stage."""
-
-    faces: tuple[FaceInfo, ...]
-    units: NDArray[np.float32]
-    timings: dict[str, float]
 
 
 class FaceVerifier:
@@ -93,7 +83,8 @@ class FaceVerifier:
         Raises ImageError where a photo can't be read, NoFaceError where no face was found in one, SeveralFacesError
         where several were and `faces` is "error".
         """
-        one, other = self._embed([self.reader.read(a, "first photo"), self.reader.read(b, "second photo")])
+        photos = [self.reader.read(a, "first photo"), self.reader.read(b, "second photo")]
+        one, other = embed_faces(self.embedder, photos, flip=self.flip)
         return self._decide(one, other)
 
     def verify_many(self, pairs: Iterable[tuple[Photo, Photo]]) -> list[Verification | SFaceError]:
@@ -103,16 +94,8 @@ class FaceVerifier:
         """
         pairs = [(a, b) for a, b in pairs]
         photos = {key: photo for pair in pairs for key, photo in zip(_keys(pair), pair, strict=True)}
-        embedded: dict[object, _Embedded | SFaceError] = {}
-        waiting: dict[object, PhotoFaces] = {}
-        for index, (key, photo) in enumerate(photos.items(), 1):
-            try:
-                waiting[key] = self.reader.read(photo)
-            except SFaceError as error:
-                embedded[key] = error
-            if len(waiting) == CHUNK or index == len(photos):
-                embedded.update(zip(waiting, self._embed(list(waiting.values())), strict=True))
-                waiting = {}
+        results = embed_each(self.reader, self.embedder, list(photos.values()), flip=self.flip)
+        embedded = dict(zip(photos, results, strict=True))
         decisions: list[Verification | SFaceError] = []
         for pair in pairs:
             one, other = (embedded[key] for key in _keys(pair))
@@ -143,19 +126,7 @@ class FaceVerifier:
         # Rounding may lead a hair beyond what a cosine can be.
         return float(np.clip(e1.astype(np.float64) @ e2.astype(np.float64), -1, 1))
 
-    def _embed(self, photos: list[PhotoFaces]) -> list[_Embedded]:
-        if not photos:
-            return []
-        start = time.perf_counter()
-        units = self.embedder.embed(np.concatenate([photo.crops for photo in photos]), flip=self.flip).unit
-        milliseconds = 1000 * (time.perf_counter() - start) / len(photos)
-        ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
-        return [
-            _Embedded(photo.faces, part, {**photo.timings, "embed": milliseconds})
-            for photo, part in zip(photos, np.split(units, ends), strict=True)
-        ]
-
-    def _decide(self, one: _Embedded, other: _Embedded) -> Verification:
+    def _decide(self, one: PhotoEmbeddings, other: PhotoEmbeddings) -> Verification:
         similarities = one.units.astype(np.float64) @ other.units.T.astype(np.float64)  # (faces, faces)
         i, j = np.unravel_index(similarities.argmax(), similarities.shape)
         similarity = self.compare(one.units[i], other.units[j])

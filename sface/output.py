@@ -19,9 +19,18 @@ class Output:
     as_json: bool = False
     quiet: bool = False
 
-    def result(self, text: str, fields: dict[str, Any]) -> None:
-        """Print what the user asked for: `text` for a person, `fields` as JSON."""
-        print(json.dumps(fields, allow_nan=False) if self.as_json else text, flush=True)
+    def result(self, text: str, fields: dict[str, Any], error: SFaceError | None = None) -> None:
+        """Print what the user asked for: `text` for a person, `fields` as JSON.
+
+        error: what went wrong with a part of it, told beside the rest; in JSON as the field "error".
+        """
+        if self.as_json:
+            told = {} if error is None else _as_fields(error)
+            print(json.dumps({**fields, **told}, allow_nan=False), flush=True)
+            return
+        print(text, flush=True)
+        if error is not None:
+            self.error(error)
 
     def note(self, text: str) -> None:
         """Print a line that a person may want to know and no program needs."""
@@ -30,8 +39,15 @@ class Output:
 
     def error(self, error: SFaceError) -> None:
         """Print an error: one line for a person on stderr, an object on stdout for a program."""
-        message = " ".join(str(error).split())
         if self.as_json:
-            print(json.dumps({"error": {"code": error.code, "message": message}}), flush=True)
+            print(json.dumps(_as_fields(error)), flush=True)
         else:
-            print(f"error: {message}", file=sys.stderr, flush=True)
+            print(f"error: {_in_one_line(error)}", file=sys.stderr, flush=True)
+
+
+def _as_fields(error: SFaceError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": _in_one_line(error)}}
+
+
+def _in_one_line(error: SFaceError) -> str:
+    return " ".join(str(error).split())

@@ -124,7 +124,7 @@ def _arrange() -> None:
     for name, value in environment.items():
         os.environ.setdefault(name, value)
     if not os.environ.get("OMP_NUM_THREADS"):
-        os.environ["OMP_NUM_THREADS"] = str(_share_of_cores())
+        os.environ["OMP_NUM_THREADS"] = str(share_of_cores())
     if os.environ["use_mpi"] == "1":
         scripts = sysconfig.get_path("scripts")
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
@@ -183,8 +183,8 @@ def _check_compiler() -> None:
         )
 
 
-def _share_of_cores() -> int:
-    """Cores for this process: all that it may use, divided by the number of MPI ranks on this host.
+def share_of_cores() -> int:
+    """Cores for this process, on Linux: all that it may use, divided by the number of MPI ranks on this host.
 
     mpirun binds each rank to a core of its own; then the cores that mpirun itself may use are shared out instead.
     """
@@ -275,5 +275,5 @@ def why_no_cuda() -> str | None:
     places += [Path("/usr/include"), Path("/usr/include/x86_64-linux-gnu"), Path("/usr/lib/x86_64-linux-gnu")]
     missing = [name for name in _CUDA_HEADERS + _CUDA_LIBRARIES if not any((place / name).exists() for place in places)]
     if missing:
-        return f"the toolkit of {found} lacks {', '.join(missing)}; set nvcc_path to one that has them"
+        return f"the toolkit of {found} lacks {', '.join(missing)}; docs/train.md says how to make one for Jittor"
     return None

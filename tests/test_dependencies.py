@@ -71,8 +71,7 @@ EXTRAS = ("jittor", "mpi4py", "safetensors", "tqdm", "matplotlib", "onnx", "onnx
         (["optimize", "MODEL", "-o", "OUT"], "onnx", "export"),
         (["inspect", "MODEL"], "onnx", "export"),
         (["calibrate", "MODEL", "--data", "SET", "--fmr", "0.1"], "onnx", "export"),
-        (["data", "check", "SET"], "tqdm", "train"),
-        (["data", "convert", "SET", "--to", "records", "-o", "OUT"], "tqdm", "train"),
+        (["data", "check", "SET", "--plot", "P.png"], "matplotlib", "train"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )

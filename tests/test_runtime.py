@@ -112,7 +112,7 @@ def test_cores_are_shared_out_over_ranks(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "2")
     monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_RANK", "1")
-    assert runtime._share_of_cores() == 2
+    assert runtime.share_of_cores() == 2
     assert given == [[2, 3]]
 
 

@@ -10,8 +10,9 @@ from ..errors import DataError, ImageError
 from ..files import write_folder
 from .batches import UNREADABLE_SHARE
 from .encoded import suffix_of
-from .image_sets import LIST, PROPERTY, ImageSet
+from .image_sets import ImageSet
 from .in_order import in_order
+from .list_writer import fill_with_images
 from .record_writer import write_record_set
 
 
@@ -42,17 +43,10 @@ def convert_to_images(source: ImageSet, target: Path, seen: Callable[[], object]
     NUMBER is an image's place in the source, from 1. Otherwise as `convert_to_records`.
     """
     files = _Files(source, seen)
-
-    def fill(folder: Path) -> None:
-        with (folder / LIST).open("w", encoding="utf-8", newline="\n") as listing:
-            for file in files:
-                name = f"{file.label:06}/{file.index + 1:08}{file.suffix}"
-                (folder / name).parent.mkdir(exist_ok=True)
-                (folder / name).write_bytes(file.data)
-                listing.write(f"{name}\t{file.label}\n")
-        (folder / PROPERTY).write_text(f"{source.num_classes},{source.size},{source.size}\n")
-
-    write_folder(target, fill)
+    images = ((f"{file.label:06}/{file.index + 1:08}{file.suffix}", file.label, file.data) for file in files)
+    write_folder(
+        target, lambda folder: fill_with_images(folder, images, num_classes=source.num_classes, size=source.size)
+    )
     return files.conversion()
 
 

@@ -1,4 +1,4 @@
-"""Image files as bytes: of which format they are, whether they are whole, and their pixels."""
+"""Image files as bytes: of which format they are, whether they are whole, their pixels, and pixels as bytes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,8 @@ _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".b
 
 # Endings that a picture's file may have, in small letters.
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+JPEG_QUALITY = 95
 
 
 def suffix_of(where: str, data: bytes) -> str:
@@ -36,6 +38,12 @@ def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
     if image is None:
         raise ImageError(f"{where}: not an image, or a damaged one")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def encode_jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    """Encode an image, uint8 (H, W, 3) RGB, as a JPEG file."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(data)
 
 
 def _refuse_cut_off(where: str, data: bytes) -> None:

@@ -146,7 +146,9 @@ class _PeoplesFolders(ImageSet):
     kind = FOLDERS
 
     def __init__(self, root: Path) -> None:
-        people = _people_in(root)
+        people = people_in(root)
+        if not people:
+            raise DataError(f"{root}: holds neither {LIST} nor {RECORDS} nor a folder per person; {_what_to_do(root)}")
         self._folder = os.path.abspath(root)  # noqa: PTH100 (as above)
         self._people = list(people)
         self._names = [name for names in people.values() for name in names]
@@ -195,11 +197,14 @@ def open_image_set(root: Path) -> ImageSet:
     return _PeoplesFolders(root)
 
 
-def _people_in(root: Path) -> dict[str, list[str]]:
-    """Names of the pictures in each person's folder, folders and pictures sorted by name."""
+def people_in(root: Path, endings: tuple[str, ...] = PICTURE_SUFFIXES) -> dict[str, list[str]]:
+    """Names of the pictures in each person's folder, folders and pictures sorted by name; only people who have some.
+
+    endings: those of pictures' names, in small letters. Raises DataError where a folder can't be read, or a person's
+    holds a folder or is a set itself.
+    """
     people = {}
-    entries = _visible(root)
-    for folder in entries:
+    for folder in _visible(root):
         if not folder.is_dir():
             continue
         inside = _visible(folder)
@@ -212,13 +217,16 @@ def _people_in(root: Path) -> dict[str, list[str]]:
                 f"{inner.path}: a folder in a person's folder; a set has one folder per person with all pictures "
                 f"in it, so mend that, or did you mean {folder.path}?"
             )
-        if pictures := [entry.name for entry in inside if entry.name.lower().endswith(PICTURE_SUFFIXES)]:
+        if pictures := [entry.name for entry in inside if entry.name.lower().endswith(endings)]:
             people[folder.name] = pictures
-    if not people:
-        lost = any(entry.name.lower().endswith(PICTURE_SUFFIXES) for entry in entries)
-        hint = "put each person's pictures into a folder" if lost else "name the folder that holds the set itself"
-        raise DataError(f"{root}: holds neither {LIST} nor {RECORDS} nor a folder per person; {hint}")
     return people
+
+
+def _what_to_do(root: Path) -> str:
+    """Where nothing was found in a folder."""
+    if any(entry.name.lower().endswith(PICTURE_SUFFIXES) for entry in _visible(root)):
+        return "put each person's pictures into a folder"
+    return "name the folder that holds the set itself"
 
 
 def _visible(folder: os.PathLike[str]) -> list[os.DirEntry[str]]:

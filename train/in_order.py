@@ -1,11 +1,12 @@
 """Work on many pictures by several threads, with the results in the order of the pictures."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+from ..parallel import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,15 +20,15 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Generator[R]:
     Worth it where the work leaves the GIL alone, as reading files, decoding and hashing do. Only so many results wait
     as keep the threads busy. What `work` raises is raised in its turn, and ends the rest.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = cores()
     remaining = iter(items)
     ahead: deque[Future[list[R]]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             while True:
                 if chunk := list(islice(remaining, _CHUNK)):
                     ahead.append(pool.submit(lambda chunk: [work(item) for item in chunk], chunk))
-                    if len(ahead) < 2 * cores:
+                    if len(ahead) < 2 * threads:
                         continue
                 if not ahead:
                     return

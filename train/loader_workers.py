@@ -13,10 +13,9 @@ import signal
 import traceback
 import weakref
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import islice
-from multiprocessing import connection, get_context, reduction, resource_tracker
+from multiprocessing import connection, get_context, reduction
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
@@ -25,13 +24,13 @@ import numpy.typing as npt
 
 from ..errors import SFaceError, UsageError
 from ..opencv import cv2
+from ..parallel import starting_processes
 from .batches import NO_IMAGE, BatchMaker
 from .image_sets import Image, Labels
 from .signals import STOPPING
 
 SLOTS = 3  # of each process: one is in use, one is ready, one is being filled
 _PARENT_CHECK = 1.0  # seconds after which a process without work looks whether its parent lives
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class LoaderWorkers:
@@ -108,7 +107,7 @@ class LoaderWorkers:
 
     def _start(self, maker: BatchMaker, count: int, descriptor: int) -> None:
         context = get_context("spawn")
-        with _inheriting():
+        with starting_processes(STOPPING):
             for number in range(count):
                 mine, theirs = context.Pipe()
                 self._connections.append(mine)
@@ -213,24 +212,6 @@ def _memory(size: int) -> int:
 def _cores() -> set[int]:
     """Where the processes may run: mpirun binds a rank to a core of its own, the others' idle time is theirs too."""
     return os.sched_getaffinity(os.getppid() if "OMPI_COMM_WORLD_SIZE" in os.environ else 0)
-
-
-@contextmanager
-def _inheriting() -> Iterator[None]:
-    """What spawned processes inherit, for the time of starting them: one thread each, and the signals blocked that
-    the parent answers. Ctrl-C reaches all of them, and so does what mpirun passes on."""
-    resource_tracker.ensure_running()  # multiprocessing's own; its start would unblock the signals
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    os.environ.update(_ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _end(owner: int, processes: list[SpawnProcess], connections: list[connection.Connection]) -> None:

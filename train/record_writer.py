@@ -20,6 +20,15 @@ _MOST_RECORDS = 1 << 24  # their numbers are written as float32
 _TOO_LONG = 1 << 29  # bytes of a record
 
 
+def fill_with_records(
+    temporary: Path, images: Iterable[tuple[int, bytes]], *, num_classes: int, size: int, folder: Path
+) -> None:
+    """Write the files of `write_record_set` into a folder that will be called `folder`, for messages."""
+    with (temporary / RECORDS).open("wb") as records, (temporary / INDEX).open("w", newline="\n") as index:
+        _RecordWriter(folder / RECORDS, records, index).write(images, num_classes)
+    (temporary / PROPERTY).write_text(f"{num_classes},{size},{size}")
+
+
 def write_record_set(folder: Path, images: Iterable[tuple[int, bytes]], *, num_classes: int, size: int) -> None:
     """Make `folder`, which must not exist, with train.rec, train.idx and property in it, at once.
 
@@ -29,13 +38,10 @@ def write_record_set(folder: Path, images: Iterable[tuple[int, bytes]], *, num_c
     A class may have no image. Raises StorageError where the disk refuses or `folder` exists, DataError where the
     format can't hold the set, and what `images` raises; then no folder is left behind.
     """
-
-    def fill(temporary: Path) -> None:
-        with (temporary / RECORDS).open("wb") as records, (temporary / INDEX).open("w", newline="\n") as index:
-            _RecordWriter(folder / RECORDS, records, index).write(images, num_classes)
-        (temporary / PROPERTY).write_text(f"{num_classes},{size},{size}")
-
-    write_folder(folder, fill)
+    write_folder(
+        folder,
+        lambda temporary: fill_with_records(temporary, images, num_classes=num_classes, size=size, folder=folder),
+    )
 
 
 class _RecordWriter:

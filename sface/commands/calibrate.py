@@ -1,7 +1,6 @@
 """Measure the threshold for a false match rate on a set of people's faces and write it into the model file."""
 
 import argparse
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import DataError, ImageError, NoFaceError, UsageError
 from ..metadata import PREPROCESS
 from ..output import Output
+from ..progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from ..align.detector import Detector
     from ..infer.embedder import FaceEmbedder
-
-SECONDS_BETWEEN_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +151,18 @@ def _embed(
     units = [np.empty((0, embedder.embedding_size), dtype=np.float32)]
     labels = []
     skipped = {"unreadable": 0, "faceless": 0}
-    last_note = time.monotonic()
-    for index, label in enumerate(faces.labels):
-        try:
-            crops.append(faces.crop(index))
-        except (ImageError, NoFaceError) as error:
-            skipped["faceless" if isinstance(error, NoFaceError) else "unreadable"] += 1
-        else:
-            labels.append(label)
-        if len(crops) == CHUNK or (crops and index == len(faces.labels) - 1):
-            units.append(embedder.embed(np.stack(crops)).unit)
-            crops = []
-        if time.monotonic() - last_note > SECONDS_BETWEEN_NOTES:
-            output.note(f"{index + 1:,} of {len(faces.labels):,} pictures")
-            last_note = time.monotonic()
+    with progress(len(faces.labels), "pictures", output) as advance:
+        for index, label in enumerate(faces.labels):
+            try:
+                crops.append(faces.crop(index))
+            except (ImageError, NoFaceError) as error:
+                skipped["faceless" if isinstance(error, NoFaceError) else "unreadable"] += 1
+            else:
+                labels.append(label)
+            if len(crops) == CHUNK or (crops and index == len(faces.labels) - 1):
+                units.append(embedder.embed(np.stack(crops)).unit)
+                crops = []
+            advance()
     if any(skipped.values()):
         output.note(
             f"skipped of {len(faces.labels):,} pictures: {skipped['unreadable']:,} unreadable, {skipped['faceless']:,} "

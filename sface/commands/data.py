@@ -1,10 +1,7 @@
 """Convert a training set to another layout, or check it: `sface data convert`, `sface data check`."""
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +9,7 @@ from .. import dependencies
 from ..errors import DataError, UsageError
 from ..interrupt import sigterm_as_interrupt
 from ..output import Output
+from ..progress import progress
 
 if TYPE_CHECKING:
     from ..train.check import SetCheck
@@ -52,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    dependencies.require("tqdm", "train")
     with sigterm_as_interrupt():
         return _convert(args, output) if args.action == "convert" else _check(args, output)
 
@@ -68,7 +65,7 @@ def _convert(args: argparse.Namespace, output: Output) -> int:
         raise UsageError(f"{target}: lies in {args.source} itself; name a folder elsewhere")
     source, start = open_image_set(args.source), time.perf_counter()
     to = args.to or ("images" if source.kind == RECORDS else "records")
-    with _progress(source, output) as seen:
+    with progress(len(source), "images", output) as seen:
         done = (convert_to_records if to == "records" else convert_to_images)(source, target, seen)
     output.result(
         f"{target}: {done.images:,} images of {source.num_classes:,} people as "
@@ -97,7 +94,7 @@ def _check(args: argparse.Namespace, output: Output) -> int:
             raise UsageError(f"--plot {args.plot}: name a file that ends with .png")
         dependencies.require("matplotlib", "train")
     images = open_image_set(args.root)
-    with _progress(images, output) as seen:
+    with progress(len(images), "images", output) as seen:
         found = check_set(images, seen)
     if args.plot is not None:
         draw_class_sizes(found.class_sizes, f"{images.name}: {len(images):,} images", args.plot)
@@ -151,13 +148,3 @@ def _listed(what: str, items: list[str]) -> str:
     """How many there are, and the first of them, a line each."""
     more = [f"and {len(items) - SHOWN:,} more (--json lists all)"] if len(items) > SHOWN else []
     return "\n  ".join([f"{what}: {len(items):,}", *items[:SHOWN], *more])
-
-
-@contextmanager
-def _progress(images: "ImageSet", output: Output) -> Iterator[Callable[[], object]]:
-    """What is to be called for each image: on a terminal a bar moves."""
-    from tqdm import tqdm
-
-    hidden = output.quiet or not sys.stderr.isatty()
-    with tqdm(total=len(images), unit=" images", disable=hidden, leave=False, file=sys.stderr) as bar:
-        yield bar.update

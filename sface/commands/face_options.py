@@ -25,10 +25,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def read(args: argparse.Namespace, output: Output) -> dict[str, Any]:
     """What they say, as arguments of `FaceVerifier`. Where there is no model, a person at a terminal is offered one."""
-    from .zoo import offer_default
+    if args.model is None:
+        from .zoo import offer_default
 
+        args.model = str(offer_default(output))
     return {
-        "model": args.model or offer_default(output),
+        "model": args.model,
         "preprocess": args.preprocess,
         "detector": args.detector,
         "faces": args.face,

@@ -1,20 +1,17 @@
 """Draw a set of made-up people: whole pictures, and a training set cut out of them by the aligner."""
 
 import argparse
-import multiprocessing
-import os
-import signal
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, SFaceError, UsageError
+from ..errors import DataError, UsageError
 from ..interrupt import sigterm_as_interrupt
 from ..output import Output
+from ..parallel import in_processes
+from ..progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
 MAX_PEOPLE, MAX_PHOTOS = 100_000, 1_000
 MAX_SEED = 2**32 - 1
-JPEG_QUALITY = 95
-NOTES = 10  # lines of progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +56,23 @@ def run(args: argparse.Namespace, output: Output) -> int:
     ):
         if not low <= value <= high:
             raise UsageError(f"--{name} {value}: must be from {low} to {high}")
-    if args.dir.exists() and (not args.dir.is_dir() or any(args.dir.iterdir())):
-        raise UsageError(f"{args.dir}: is there already and not an empty folder; name a new one")
+    files.must_be_free(args.dir)
     detector = load_detector(args.detector, threads=1)  # its errors come now and in one line, not from each process
     start, missed = time.perf_counter(), list[str]()
 
     def fill(folder: Path) -> None:
         jobs = [_Job(folder, args.seed, person, args.photos) for person in range(args.people)]
         lines, label = [], 0
-        for job, found in zip(jobs, _drawn(jobs, args.detector, output), strict=True):
-            names = [_name(job.person, photo) for photo in range(args.photos)]
-            missed.extend(name for name, is_found in zip(names, found, strict=True) if not is_found)
-            lines += [f"{name}\t{label}\n" for name, is_found in zip(names, found, strict=True) if is_found]
-            label += any(found)
+        with (
+            progress(args.people, "people", output) as advance,
+            in_processes(partial(_open_detector, args.detector), _draw, jobs) as results,
+        ):
+            for job, found in zip(jobs, results, strict=True):
+                names = [_name(job.person, photo) for photo in range(args.photos)]
+                missed.extend(name for name, is_found in zip(names, found, strict=True) if not is_found)
+                lines += [f"{name}\t{label}\n" for name, is_found in zip(names, found, strict=True) if is_found]
+                label += any(found)
+                advance()
         if not lines:
             raise DataError(f"{args.dir}: {detector.name} found no face in any picture; choose another --detector")
         files.write_text(folder / "crops" / "imgs.txt", "".join(lines))
@@ -108,48 +107,16 @@ def _name(person: int, photo: int) -> str:
     return f"p{person:04}/{photo:02}.jpg"
 
 
-def _drawn(jobs: list[_Job], detector: str | None, output: Output) -> Iterator[list[bool]]:
-    """Do the jobs on all cores; gives what `_draw` gives, in the jobs' order."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ProcessPoolExecutor(
-        max_workers=min(cores, len(jobs), 61),  # Windows waits for no more processes than 61
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_process,
-        initargs=(detector,),
-    ) as pool:
-        try:
-            yield from _noted(pool.map(_draw, jobs), len(jobs), output)
-        except BrokenProcessPool as error:
-            raise SFaceError("a process that draws was ended from outside, perhaps for want of memory") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _noted(results: Iterable[list[bool]], count: int, output: Output) -> Iterator[list[bool]]:
-    """Pass the results on and say how far it is, at each tenth."""
-    for done, result in enumerate(results, start=1):
-        if done * NOTES // count > (done - 1) * NOTES // count:
-            output.note(f"{done:,} of {count:,} people drawn")
-        yield result
-
-
-# Of each drawing process: loading a detector takes longer than a picture.
-_detector: "Detector"
-
-
-def _start_process(detector: str | None) -> None:
+def _open_detector(detector: str | None) -> "Detector":
+    """Of each process: loading a detector takes longer than a picture."""
     from ..align.detector import load_detector
     from ..align.similarity import load_scikit_image
-    from ..opencv import cv2
 
-    global _detector
     load_scikit_image()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    cv2.setNumThreads(1)
-    _detector = load_detector(detector, threads=1)
+    return load_detector(detector, threads=1)
 
 
-def _draw(job: _Job) -> list[bool]:
+def _draw(detector: "Detector", job: _Job) -> list[bool]:
     """Write one person's pictures and crops; gives for each picture whether a face was found in it."""
     from ..align.crop import align_face
     from ..align.find import find_faces
@@ -163,7 +130,7 @@ def _draw(job: _Job) -> list[bool]:
         _write_jpeg(path, draw_face(job.seed, job.person, photo).image)
         picture = load_image(path)  # what everybody sees who opens the file
         try:
-            (face,), _ = find_faces(picture, _detector)
+            (face,), _ = find_faces(picture, detector)
         except NoFaceError:
             found.append(False)
         else:
@@ -173,8 +140,7 @@ def _draw(job: _Job) -> list[bool]:
 
 
 def _write_jpeg(path: Path, image: "NDArray[np.uint8]") -> None:
-    from ..opencv import cv2
+    from ..train.encoded import encode_jpeg
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    path.write_bytes(data.tobytes())
+    path.write_bytes(encode_jpeg(image))

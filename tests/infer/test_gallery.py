@@ -36,7 +36,7 @@ def three() -> Gallery:
 @given(
     seed=st.integers(0, 2**32 - 1),
     counts=st.lists(st.integers(1, 4), min_size=1, max_size=12),
-    probes=st.integers(1, 5),
+    probes=st.integers(1, 7),
     top=st.integers(1, 14),
     block=st.integers(1, 40),
 )
@@ -94,6 +94,8 @@ def test_add_and_remove() -> None:
     [
         {"": unit(0, 1)},
         {3: unit(0, 1)},
+        {"two\nlines": unit(0, 1)},
+        {"\udcff": unit(0, 1)},
         {"A": unit(0, 1) * 2},
         {"A": unit(0, 1) * np.nan},
         {"A": unit(0, 1, size=9)},
@@ -121,6 +123,11 @@ def test_people_who_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [pair[2] for pair in everyone] == sorted((pair[2] for pair in everyone), reverse=True)
         expected = float((vectors["Ada"] @ vectors["Çiğdem 李"].T).max())
         assert next(p[2] for p in everyone if p[:2] == ("Ada", "Çiğdem 李")) == pytest.approx(expected, abs=1e-6)
+        some = gallery.alike(-1, among={"Bo", "Ada again"})
+        assert {frozenset(pair[:2]) for pair in some} == {
+            frozenset(pair[:2]) for pair in everyone if {"Bo", "Ada again"} & set(pair[:2])
+        }
+        assert len(some) == 7
 
 
 def test_saved_and_opened(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Photos → the faces taken from each with their embeddings, or why it gives none."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError
+from .embedder import CHUNK, FaceEmbedder
+from .photo import FaceInfo, Photo, PhotoFaces, PhotoReader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoEmbeddings:
+    """The faces taken from a photo: N >= 1.
+
+    faces    N
+    units    float32 (N, D), their embeddings as unit vectors
+    timings  milliseconds: read, detect, align, embed
+    """
+
+    faces: tuple[FaceInfo, ...]
+    units: NDArray[np.float32]
+    timings: dict[str, float]
+
+
+def embed_each(
+    reader: PhotoReader, embedder: FaceEmbedder, photos: Sequence[Photo], *, flip: bool
+) -> Iterator[PhotoEmbeddings | SFaceError]:
+    """What comes of each photo, in their order. Only some photos are held at once, whatever their number."""
+    for start in range(0, len(photos), CHUNK):
+        read = [_read(reader, photo) for photo in photos[start : start + CHUNK]]
+        embedded = iter(embed_faces(embedder, [photo for photo in read if isinstance(photo, PhotoFaces)], flip=flip))
+        for photo in read:
+            yield next(embedded) if isinstance(photo, PhotoFaces) else photo
+
+
+def embed_faces(embedder: FaceEmbedder, photos: Sequence[PhotoFaces], *, flip: bool) -> list[PhotoEmbeddings]:
+    """Embed the faces of all photos together; the time is shared out over the photos."""
+    if not photos:
+        return []
+    start = time.perf_counter()
+    units = embedder.embed(np.concatenate([photo.crops for photo in photos]), flip=flip).unit
+    milliseconds = 1000 * (time.perf_counter() - start) / len(photos)
+    ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
+    return [
+        PhotoEmbeddings(photo.faces, part, {**photo.timings, "embed": milliseconds})
+        for photo, part in zip(photos, np.split(units, ends), strict=True)
+    ]
+
+
+def _read(reader: PhotoReader, photo: Photo) -> PhotoFaces | SFaceError:
+    try:
+        return reader.read(photo)
+    except (ImageError, NoFaceError, SeveralFacesError) as error:
+        return error
