@@ -51,7 +51,7 @@ def close(actual: Path, expected: Path, config: TrainConfig) -> None:
         np.concatenate([load_file(file)["weight"] for file in sorted(folder.glob("head-*"))])
         for folder in (actual, expected)
     ]
-    assert np.abs(heads[0] - heads[1]).max() < 1e-4 * np.abs(heads[1]).max()
+    assert np.abs(heads[0] - heads[1]).max() < 1e-3 * np.abs(heads[1]).max()
 
 
 def test_two_ranks_train_as_one_until_mpirun_passes_a_signal_on(
