@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..onnx_session import open_session, read_model
+from ..onnx_session import giving_back_memory, open_session, read_model
 from ..opencv import cv2
 from .boxes import cut_out, suppress
 from .face import Face
@@ -25,6 +25,7 @@ SURE_FACE, NEXT_SIZE = 20, 5
 # The second look, at the face's surroundings: in a picture of 416 pixels in which the face has 320 the landmarks are
 # more exact than those of one search of a whole portrait in 640, in half of the time (docs/results.md).
 CLOSE_SIZE, CLOSE_FACE = 416, 320
+LARGE_PICTURE = 1_000_000  # pixels: one of them takes more memory than a service should hold on to
 MIN_SCORE = 0.6
 REMEDY = "a detector is a YuNet ONNX file, or one of: mtcnn, yunet"
 MAX_OVERLAP = 0.3
@@ -94,7 +95,8 @@ class YuNet:
         rows, columns = self._fixed_size or (-(-height // 32) * 32, -(-width // 32) * 32)
         x = np.zeros((1, 3, rows, columns), dtype=np.float32)
         x[0, :, :height, :width] = cv2.split(picture)[::-1]  # it was trained on BGR, 0..255
-        outputs = iter(self._session.run(_OUTPUTS, {self._input: x}))
+        options = giving_back_memory() if rows * columns > LARGE_PICTURE else None
+        outputs = iter(self._session.run(_OUTPUTS, {self._input: x}, options))
         found = [
             _decode(stride, columns // stride, *(next(outputs)[0] for _ in range(4)))  # without the batch's axis
             for stride in STRIDES

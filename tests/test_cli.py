@@ -1,6 +1,7 @@
 """Dispatch, errors and exit codes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,4 +63,18 @@ def test_the_error_tree() -> None:
         "DivergedError": ("diverged", 6),
         "DependencyError": ("dependency", 6),
         "StorageError": ("storage", 6),
+    }
+
+
+def test_the_table_of_exit_codes_in_the_documentation_is_the_tree() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SFaceError)]
+    page = (Path(__file__).parents[1] / "docs" / "verify.md").read_text(encoding="utf-8")
+    table = {
+        int(number): set(re.findall(r"`(\w+)`", codes))
+        for number, codes in re.findall(r"^\| (\d) \| (.*?) \|", page, re.M)
+    }
+    assert table == {
+        0: set(),
+        1: set(),
+        **{number: {kind.code for kind in kinds if kind.exit_code == number} for number in range(2, 7)},
     }

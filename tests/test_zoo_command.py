@@ -24,7 +24,7 @@ from sface.errors import DownloadError, ModelError
 from sface.export.calibration import read_crops
 from sface.export.metadata import read_metadata
 from sface.infer import FaceEmbedder, download, zoo
-from sface.infer.zoo import Wheel
+from sface.infer.source import Wheel
 from sface.known_files import KNOWN_FILES, KnownFile
 from sface.output import Output
 from tests.infer.test_download import index, write_wheel

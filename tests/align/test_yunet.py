@@ -1,5 +1,7 @@
 """YuNet: the same as OpenCV's detector, how exact it is on marked photos, files with a fixed input size."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -105,3 +107,21 @@ def test_a_file_that_onnxruntime_opens_but_does_not_run(shared: Path) -> None:
     with pytest.raises(ModelError, match=r"int8bq\.onnx: onnxruntime can't run this file") as caught:
         YuNet(shared / "models" / "face_detection_yunet_2023mar_int8bq.onnx")
     assert "\n" not in str(caught.value)
+
+
+def test_a_large_search_gives_its_memory_back(path: Path) -> None:
+    """It takes about 70 MB; in a process of its own, where nothing else has freed any."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from sface.align.yunet import YuNet\n"
+        "def resident(): return int(Path('/proc/self/statm').read_text().split()[1]) * 4096\n"
+        "detector = YuNet(sys.argv[1], threads=1)\n"
+        "photo = np.full((1080, 1920, 3), 90, np.uint8)\n"
+        "detector.detect(photo, 250)\n"
+        "before = resident()\n"
+        "detector.detect(photo)\n"
+        "assert resident() - before < 30e6, resident() - before"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)

@@ -9,7 +9,7 @@ import pytest
 
 from sface.infer import download
 from sface.infer.download import SourceError, unpack
-from sface.infer.zoo import Wheel
+from sface.infer.source import Wheel
 
 DATA = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -20,7 +20,7 @@ import pytest
 from sface import files
 from sface.errors import DownloadError, ModelError, StorageError
 from sface.infer import download, zoo
-from sface.infer.zoo import Wheel
+from sface.infer.source import Wheel
 from sface.known_files import KNOWN_FILES
 from tests.infer.test_download import DATA, index, write_wheel
 from tests.loopback import Loopback, loopback, no_network
