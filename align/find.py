@@ -4,8 +4,8 @@ and the detector's second look at those that are taken."""
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NoFaceError, SeveralFacesError
-from .choice import FaceChoice
+from ..errors import NoFaceError, SeveralFacesError, UsageError
+from .choice import FACE_CHOICES, FaceChoice
 from .detector import Detector
 from .face import Face, off_centre, prominence, size
 
@@ -21,8 +21,11 @@ def find_faces(image: NDArray[np.uint8], detector: Detector, choice: FaceChoice 
             "all"; "error": the only one
 
     Small faces are looked for where no large one is, or where they matter ("center", "all", "error").
-    Raises NoFaceError where no face was found, SeveralFacesError where "error" finds more than one.
+    Raises NoFaceError where no face was found, SeveralFacesError where "error" finds more than one, UsageError for
+    an unknown choice.
     """
+    if choice not in FACE_CHOICES:
+        raise UsageError(f"choice {choice!r}: must be one of {', '.join(FACE_CHOICES)}")
     large = LARGE * max(image.shape[:2])
     if choice in ("best", "largest"):
         weight = size if choice == "largest" else lambda face: prominence(face, image.shape)

@@ -31,41 +31,46 @@ def load_image(
     source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8],
     *,
     max_pixels: int = 50_000_000,
+    name: str | None = None,
 ) -> NDArray[np.uint8]:
     """Read a photo: uint8 (H, W, 3) RGB, upright (turned as its EXIF orientation says).
 
     source      a path, the bytes of a file, a file open in binary mode, a Pillow image, or an array: uint8 (H, W, 3)
                 RGB or (H, W) grey, upright, taken as it is
     max_pixels  larger pictures are refused by their header, before any memory is spent on them; not for arrays
+    name        what errors call a source that is no path; by default "image", or the name that an open file has
 
     JPEG, PNG, WebP, BMP, TIFF, GIF (first frame), PPM; grey, palette and CMYK become RGB, 16 bits become 8,
     transparent parts become white. Raises ImageError that names the file ("image" where it has no name) when it is
     missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above.
     """
-    if isinstance(source, np.ndarray):
-        return _from_array(source)
-    if isinstance(source, bytes):
-        return _read(io.BytesIO(source), "image", max_pixels)
     if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
+        path = os.fspath(source)
         try:
             with Path(source).open("rb") as file:
-                return _read(file, name, max_pixels)
+                return _read(file, path, max_pixels)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            raise ImageError(f"{name}: can't be opened ({getattr(error, 'strerror', None) or error})") from error
+            raise ImageError(f"{path}: can't be opened ({getattr(error, 'strerror', None) or error})") from error
+    name = name or str(getattr(source, "name", "image"))
+    if isinstance(source, np.ndarray):
+        return _from_array(source, name)
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), name, max_pixels)
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return _decode(source, "image", max_pixels)
+        return _decode(source, name, max_pixels)
     if hasattr(source, "read"):
-        return _read(source, str(getattr(source, "name", "image")), max_pixels)
+        return _read(source, name, max_pixels)
     kind = type(source).__name__
     raise UsageError(f"{kind} is not a picture; give a path, bytes, a file, a Pillow image or an array")
 
 
-def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
-        raise ImageError(f"image: an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}")
+        raise ImageError(
+            f"{name}: an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}"
+        )
     return np.ascontiguousarray(array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2))
 
 
@@ -73,7 +78,7 @@ def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        if not file.seekable():  # a pipe
+        if not (hasattr(file, "seekable") and file.seekable()):  # a pipe
             file = io.BytesIO(file.read())
         if file.seek(0, os.SEEK_END) == 0:
             raise ImageError(f"{name}: is empty")

@@ -111,16 +111,18 @@ def _places(node: ir.Node, opsets: dict[str, int]) -> tuple[int, ...]:
     weights = {index: weight for index in inputs if (weight := constant(node.inputs[index])) is not None}
     # A bias is rounded no more coarsely than the sum that it is part of.
     fits = [
-        _fits(weight, np.inf if index == 2 and node.op_type in WEIGHTED else LOST) for index, weight in weights.items()
+        _fits(weight, None if index == 2 and node.op_type in WEIGHTED else LOST) for index, weight in weights.items()
     ]
     return tuple(inputs) if all(fits) else ()
 
 
-def _fits(weights: Array, lost: float) -> bool:
+def _fits(weights: Array, lost: float | None) -> bool:
     exact = weights.astype(np.float64)
     with np.errstate(over="ignore"):
         rounded = weights.astype(np.float16).astype(np.float64)
-    return bool(np.isfinite(rounded).all()) and bool(np.linalg.norm(rounded - exact) <= lost * np.linalg.norm(exact))
+    if not np.isfinite(rounded).all():
+        return False
+    return lost is None or bool(np.linalg.norm(rounded - exact) <= lost * np.linalg.norm(exact))
 
 
 def _mark(graph: ir.Graph, node: ir.Node) -> None:

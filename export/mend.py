@@ -41,7 +41,9 @@ def mend_detector(source: Path, path: Path) -> None:
     names = [output.name for output in session.get_outputs()]
     given = session.run(names, {session.get_inputs()[0].name: picture})
     expected = _evaluate(proto, names, picture)
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(given, expected, strict=True))
+    if any(a.shape != b.shape for a, b in zip(given, expected, strict=True)):
+        raise ParityError(f"{source}: mended it gives outputs of other shapes")
+    difference = float(np.max([np.abs(a - b).max() for a, b in zip(given, expected, strict=True)]))
     if not difference <= MAX_DIFFERENCE:  # NaN is not
         raise ParityError(f"{source}: mended it differs by {difference:.1e}, more than {MAX_DIFFERENCE:.0e}")
     write_bytes(path, data)

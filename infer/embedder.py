@@ -14,7 +14,6 @@ from ..known_files import KNOWN_FILES
 from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..network_input import network_input
 from ..onnx_session import Providers, in_one_line, open_session, read_model
-from .external_data import has_external_data
 
 # Crops given to the network at once: more do not make it faster and take more memory.
 CHUNK = 32
@@ -62,8 +61,6 @@ class FaceEmbedder:
             raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
         self.path = Path(model)
         data = read_model(self.path, "name an ONNX file with --model")
-        if has_external_data(data):
-            raise ModelError(f"{self.path}: keeps weights in other files; save it as one file, with all its weights")
         digest = hashlib.sha256()
         hashing = threading.Thread(target=digest.update, args=(data,))  # beside loading: each takes its time
         hashing.start()

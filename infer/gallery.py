@@ -11,13 +11,14 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import files
 from ..errors import DataError, ModelError, UsageError
-from .gallery_description import DESCRIPTION, FORMAT, VECTORS, describe
+from .gallery_description import DESCRIPTION, FORMAT, VECTORS, read_vectors
 
 # Similarities held at once, 4 MB.
 BLOCK = 1 << 20
@@ -129,8 +130,10 @@ class Gallery:
     def identify(self, probes: ArrayLike, threshold: float) -> list[Identification]:
         """Who each probe shows, if the similarity reaches `threshold`, a cosine; else nobody (open set).
 
-        Raises UsageError as `search`, and where the gallery is empty.
+        Raises UsageError as `search`, and where the gallery is empty or `threshold` is no cosine.
         """
+        if not -1 <= threshold <= 1:  # nor is NaN
+            raise UsageError(f"threshold {threshold}: must be a cosine, from -1 to 1")
         if not self._people:
             raise UsageError("the gallery is empty; add somebody first")
         results = []
@@ -196,13 +199,19 @@ class Gallery:
         model_sha256: of the network that it has to be of. Raises DataError where it is missing or damaged, ModelError
         where it is of another network.
         """
-        fields, path = describe(folder)
+        return read_vectors(folder, lambda fields, path: cls._load(fields, path, model_sha256))
+
+    @classmethod
+    def _load(cls, fields: dict[str, Any], path: Path, model_sha256: str | None = None) -> "Gallery":
+        folder = path.parent
         gallery = cls(fields["model_sha256"], fields["embedding_size"])
         if model_sha256 is not None and model_sha256 != gallery.model_sha256:
             raise ModelError(f"{folder}: its embeddings are of another network; enroll the photos again with this one")
         try:
             # Unlike np.load it takes neither pickles nor archives.
             vectors: Vectors = np.lib.format.open_memmap(path, mode="r")  # type: ignore[no-untyped-call]
+        except FileNotFoundError:
+            raise
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path}: can't be read ({error}); enroll the photos again") from None
         counts = list(fields["people"].values())
@@ -217,13 +226,16 @@ class Gallery:
     def check(folder: Path) -> None:
         """Read the whole gallery in `folder`. Raises DataError where a bit of its vectors has changed, or one is not a
         unit vector."""
-        fields, path = describe(folder)
-        gallery = Gallery.load(folder)
-        if files.sha256(path) != fields["sha256"]:
-            raise DataError(f"{path}: its sha256 is not the one in {DESCRIPTION}: damaged; enroll the photos again")
-        for start in range(0, len(gallery), 4096):
-            if not _are_unit(gallery._vectors[start : start + 4096]):
-                raise DataError(f"{path}: holds what are not unit vectors; enroll the photos again")
+
+        def check(fields: dict[str, Any], path: Path) -> None:
+            gallery = Gallery._load(fields, path)
+            if files.sha256(path) != fields["sha256"]:
+                raise DataError(f"{path}: its sha256 is not the one in {DESCRIPTION}: damaged; enroll the photos again")
+            for start in range(0, len(gallery), 4096):
+                if not _are_unit(gallery._vectors[start : start + 4096]):
+                    raise DataError(f"{path}: holds what are not unit vectors; enroll the photos again")
+
+        read_vectors(folder, check)
 
     def _put(self, people: list[str], counts: list[int], parts: list[Vectors]) -> None:
         vectors = np.concatenate(parts) if parts else np.empty((0, self.embedding_size), dtype=np.float32)

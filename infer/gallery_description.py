@@ -1,14 +1,17 @@
 """gallery.json: whose a gallery's vectors are, and of which network."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import DataError
 
 FORMAT = 1
 DESCRIPTION = "gallery.json"
 VECTORS = "embeddings-{}.npy"
+
+T = TypeVar("T")
 
 
 def describe(folder: Path) -> tuple[dict[str, Any], Path]:
@@ -31,6 +34,18 @@ def describe(folder: Path) -> tuple[dict[str, Any], Path]:
             raise ValueError("a field is of another kind")
     except FileNotFoundError:
         raise DataError(f"{folder}: there is no gallery; enroll somebody first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{file}: is no gallery, or a damaged one ({error}); enroll the photos again") from None
     return fields, folder / name
+
+
+def read_vectors(folder: Path, read: Callable[[dict[str, Any], Path], T]) -> T:
+    """What `read` makes of the description and the path of the vectors; once more where another process has replaced
+    both meanwhile. Raises DataError where the vectors are gone, and what `read` raises."""
+    while True:
+        fields, path = describe(folder)
+        try:
+            return read(fields, path)
+        except FileNotFoundError:
+            if describe(folder)[1] == path:
+                raise DataError(f"{path}: is missing; enroll the photos again") from None

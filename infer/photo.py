@@ -28,7 +28,7 @@ Photo: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | ND
 class FaceInfo:
     """A face that was taken from a photo, in pixels of the upright photo.
 
-    photo      its path, or "first photo", "second photo" where it has none
+    photo      its path, or the name that was given to one that has none ("first photo")
     box        left, top, right, bottom; may reach beyond the photo
     landmarks  x and y of image-left eye, image-right eye, nose, image-left and image-right mouth corner
     score      the detector's confidence, 0..1; 1 for a crop in which no face was looked for
@@ -70,7 +70,7 @@ class PhotoReader:
         self.detector, self.choice, self.size = detector, choice, size
 
     def read(self, photo: Photo, name: str = "photo") -> PhotoFaces:
-        """The faces of a photo; `name` is for one that has no path.
+        """The faces of a photo; `name` is what errors and results call one that has no path.
 
         Raises ImageError where it can't be read or is no aligned crop, NoFaceError where no face is in it,
         SeveralFacesError where several are and the choice is "error".
@@ -78,7 +78,7 @@ class PhotoReader:
         if isinstance(photo, (str, os.PathLike)):
             name = os.fspath(photo)
         start = time.perf_counter()
-        image = load_image(photo)
+        image = load_image(photo, name=name)
         read = time.perf_counter()
         if self.detector is None:
             return self._crop(image, name, read - start)

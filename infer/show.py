@@ -1,5 +1,6 @@
 """A verification as a picture: both photos with what was found in them, the crops that were compared, the answer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
-# Pixels: the height of a photo, the side of a crop, the gap between them, the height of a line of text.
-PHOTO, CROP, GAP, LINE = 480, 224, 16, 28
+# Pixels: height of a photo and its width at most, side of a crop, gap between them, height of a line of text.
+PHOTO, WIDEST, CROP, GAP, LINE = 480, 1920, 224, 16, 28
 _SAME, _DIFFERENT, _MARK = (40, 160, 70), (200, 60, 50), (255, 210, 0)
 
 
-def check_format(path: Path) -> None:
-    """Raises UsageError where the path's ending is of no picture that can be written."""
+def check_target(path: Path, photos: Sequence[str]) -> None:
+    """Raises UsageError where the path's ending is of no picture that can be written, or it is one of the photos."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: can't be written as a picture; end its name in one of {', '.join(FORMATS)}")
+    if any(path.resolve() == Path(photo).resolve() for photo in photos):
+        raise UsageError(f"{path}: is a photo itself, and would be overwritten; name another file")
 
 
 def write_picture(path: Path, verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
@@ -58,8 +61,9 @@ def _column(image: NDArray[np.uint8], face: FaceInfo) -> "Image.Image":
     """A photo with the face's box and points, and its crop below."""
     from PIL import Image, ImageDraw
 
-    scale = PHOTO / image.shape[0]
-    photo = Image.fromarray(image).resize((max(1, round(image.shape[1] * scale)), PHOTO))
+    height, width = image.shape[:2]
+    scale = min(PHOTO / height, WIDEST / width)
+    photo = Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))))
     pen = ImageDraw.Draw(photo)
     pen.rectangle([scale * value for value in face.box], outline=_MARK, width=3)
     for x, y in face.landmarks:

@@ -31,11 +31,15 @@ def choose_threshold(given: float | None, metadata: ModelMetadata, detector: str
             raise UsageError(f"threshold {given:g}: must be a cosine, from -1 to 1")
         return Threshold(float(given), "given")
     if metadata.threshold is not None and metadata.fmr is not None:
-        if not _is_cosine(metadata.threshold):
-            raise ModelError(f"{file}: its threshold is {metadata.threshold:g}; run sface calibrate again")
+        if not _is_cosine(metadata.threshold) or not 0 <= metadata.fmr <= 1:
+            raise ModelError(
+                f"{file}: its threshold is {metadata.threshold:g} for FMR {metadata.fmr:g}; run sface calibrate again"
+            )
         note = None if metadata.detector == detector else _detector_note(metadata.detector, detector)
         return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, note)
     if metadata.published_threshold is not None:
+        if not _is_cosine(metadata.published_threshold):
+            raise ModelError(f"{file}: its published threshold is {metadata.published_threshold:g}; get the file again")
         return Threshold(metadata.published_threshold, "published")
     return Threshold(DEFAULT_THRESHOLD, "default")
 

@@ -77,20 +77,22 @@ class FaceVerifier:
         """The cosine at and above which two faces are the same."""
         return self.threshold_details.value
 
-    def verify(self, a: Photo, b: Photo) -> Verification:
+    def verify(self, a: Photo, b: Photo, *, names: tuple[str, str] = ("first photo", "second photo")) -> Verification:
         """Decide on two photos: paths, the bytes of files, open files, Pillow images, or upright uint8 (H, W, 3) RGB.
 
+        names: what errors and the answer call photos that have no path.
         Raises ImageError where a photo can't be read, NoFaceError where no face was found in one, SeveralFacesError
         where several were and `faces` is "error".
         """
-        photos = [self.reader.read(a, "first photo"), self.reader.read(b, "second photo")]
+        photos = [self.reader.read(photo, name) for photo, name in zip((a, b), names, strict=True)]
         one, other = embed_faces(self.embedder, photos, flip=self.flip)
         return self._decide(one, other)
 
     def verify_many(self, pairs: Iterable[tuple[Photo, Photo]]) -> list[Verification | SFaceError]:
         """Decide on pairs of photos; each file is read and embedded once, however many pairs it is in.
 
-        A pair without a decision has the error that `verify` would raise in its place.
+        A pair without a decision has in its place the error that says what is wrong with a photo of it. Raises
+        UsageError for what is no picture at all.
         """
         pairs = [(a, b) for a, b in pairs]
         photos = {key: photo for pair in pairs for key, photo in zip(_keys(pair), pair, strict=True)}
@@ -110,9 +112,10 @@ class FaceVerifier:
     def embed(self, photos: Sequence[Photo]) -> NDArray[np.float32]:
         """One unit embedding for each photo, float32 (N, D); personal data, to be kept as the photos are.
 
-        Raises what `verify` raises, for the first photo without an embedding; UsageError where `faces` is "all".
+        Raises what `verify` raises, for the first photo without an embedding; UsageError where `faces` is "all" and
+        photos may have several.
         """
-        if self.reader.choice == "all":
+        if self.reader.choice == "all" and self.reader.detector is not None:
             raise UsageError("embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'")
         units = np.empty((len(photos), self.embedder.embedding_size), dtype=np.float32)
         for start in range(0, len(photos), CHUNK):

@@ -159,11 +159,28 @@ def check_online() -> None:
 
 
 def state(file: ZooFile) -> Literal["there", "not there", "other bytes"]:
-    """What lies in the folder of models under the file's name. What was mended has no published sha256 any more."""
+    """What lies in the folder of models under the file's name. What was mended has no published sha256 any more: its
+    own was recorded."""
     path = models() / file.kept_as
     if not path.is_file():
         return "not there"
-    return "there" if file.mended_as or _is_published(path, file) else "other bytes"
+    return "there" if (_is_as_mended(path) if file.mended_as else _is_published(path, file)) else "other bytes"
+
+
+def record_mended(path: Path) -> None:
+    """Write down the sha256 of a file that was mended. Raises StorageError."""
+    files.write_text(_record(path), f"{files.sha256(path)}\n")
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _is_as_mended(path: Path) -> bool:
+    try:
+        return _record(path).read_text(encoding="utf-8").strip() == files.sha256(path)
+    except (OSError, ValueError):
+        return False
 
 
 def fetch(file: ZooFile, folder: Path, *, note: Callable[[str], None], unreachable: set[str]) -> str:

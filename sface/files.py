@@ -102,7 +102,8 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
 def remove_half_written(path: Path) -> None:
     """Remove what a process that was killed has left of writing `path`. Raises OSError."""
     for folder in path.parent.glob(f".{path.name}.*"):
-        shutil.rmtree(folder)
+        if folder.is_dir() and not folder.is_symlink():  # a file is an editor's, or rsync's
+            shutil.rmtree(folder)
 
 
 @contextmanager

@@ -87,6 +87,10 @@ def from_props(props: Mapping[str, str], file: str) -> ModelMetadata | None:
         metadata = ModelMetadata(**values)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{file}: its metadata are damaged ({error}); export the file again") from None
+    for name in props:
+        # Parts of it are printed: no line breaks, no colours of the terminal.
+        if name.startswith(PREFIX) and not props[name].isprintable():
+            raise ModelError(f"{file}: {name} in its metadata is no text of one line; export the file again")
     if metadata.preprocess not in PREPROCESS:
         raise ModelError(f"{file}: unknown preprocess {metadata.preprocess!r} in its metadata; update sface")
     return metadata

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from . import dependencies
 from .errors import DependencyError, ModelError, UsageError
+from .external_data import why_not_whole
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -21,8 +22,8 @@ def read_model(path: Path, remedy: str) -> bytes:
     """The bytes of a model file. Raises ModelError, which ends with `remedy`, where it can't be read or is empty."""
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: can't be read ({error.strerror}); {remedy}") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise ModelError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error}); {remedy}") from error
     if not data:
         raise ModelError(f"{path}: is empty; get it again, or {remedy}")
     return data
@@ -33,10 +34,12 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
 
     model: its bytes, so that what is run is what was hashed or checked. Or the path of one of our own, to run it a few
         times: that takes less memory. threads: for one run on the CPU; None: all cores.
-    Raises ModelError where onnxruntime can't run it, DependencyError without onnxruntime or where a provider that was
-    named can't be had, UsageError for an unknown one.
+    Raises ModelError where onnxruntime can't run it, or not without other files, DependencyError without onnxruntime or
+    where a provider that was named can't be had, UsageError for an unknown one.
     """
     ort = dependencies.onnxruntime()
+    if isinstance(model, bytes) and (reason := why_not_whole(model)) is not None:
+        raise ModelError(f"{file}: {reason}")
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, in one line; its log would repeat it in many
     # Else the threads of one network, waiting busily for its next run, hold up the network that runs after it: a
@@ -59,9 +62,9 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
             f"{file}: onnxruntime can't load it as a network ({in_one_line(error)}); export it again or get it again"
         ) from error
     # onnxruntime goes on with the CPU, in silence, where CUDA's libraries or the GPU fail it.
-    if providers != "auto" and wanted[0] not in session.get_providers():
+    if providers != "auto" and (missing := [name for name in wanted if name not in session.get_providers()]):
         raise DependencyError(
-            f"{wanted[0]} can't be had on this machine: see nvidia-smi, and pip install 'sface[cuda]' for its libraries"
+            f"{missing[0]} can't be had on this machine: see nvidia-smi, and pip install 'sface[cuda]' for libraries"
         )
     return session
 

@@ -9,7 +9,7 @@ import pytest
 PACKAGES = ("sface.align", "sface.infer", "sface.export", "sface.models")
 
 API = """
-sface.align.load_image(source, *, max_pixels=50000000)
+sface.align.load_image(source, *, max_pixels=50000000, name=None)
 sface.align.load_detector(name=None, *, threads=None)
 sface.align.Detector(*args, **kwargs)
 sface.align.Detector.detect(self, image, smallest=20)
@@ -22,7 +22,7 @@ sface.align.Quality(sharpness, brightness, size, yaw, roll)
 sface.infer.FaceVerifier(model=None, *, detector=None, threshold=None, preprocess=None, faces='best',\
  aligned=False, flip=False, providers='auto', threads=None)
 sface.infer.FaceVerifier.threshold
-sface.infer.FaceVerifier.verify(self, a, b)
+sface.infer.FaceVerifier.verify(self, a, b, *, names=('first photo', 'second photo'))
 sface.infer.FaceVerifier.verify_many(self, pairs)
 sface.infer.FaceVerifier.embed(self, photos)
 sface.infer.FaceVerifier.compare(e1, e2)

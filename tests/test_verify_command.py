@@ -97,6 +97,15 @@ def test_a_picture_of_what_was_compared(
     capsys.readouterr()
     assert face_verify([photos[0], photos[2], *arguments, str(tmp_path / "out.xyz")]) == 2
     assert "out.xyz: can't be written as a picture" in failed(capsys)
+    same = str(tmp_path / "photo.png")
+    cv2.imwrite(same, cv2.imread(photos[0]))
+    assert face_verify([same, photos[2], *arguments, same]) == 2
+    assert "is a photo itself" in failed(capsys)
+    wide = str(tmp_path / "wide.png")
+    cv2.imwrite(wide, cv2.copyMakeBorder(cv2.imread(photos[0]), 0, 0, 0, 3000, cv2.BORDER_CONSTANT))
+    assert face_verify([wide, photos[0], *arguments, str(tmp_path / "wide.webp"), "--face", "largest"]) == 0
+    assert cv2.imread(str(tmp_path / "wide.webp")).shape[1] < 3000
+    capsys.readouterr()
     (tmp_path / "file").touch()
     assert face_verify([photos[0], photos[2], *arguments, str(tmp_path / "file" / "out.png")]) == 6
     assert "out.png" in failed(capsys)

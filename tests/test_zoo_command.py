@@ -75,7 +75,9 @@ def test_the_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_list_as_json_says_what_is_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "models").mkdir(parents=True)
     (home / "models" / "face_recognition_sface_2021dec.onnx").touch()
-    (home / "models" / "face_detection_yunet_2023mar_folded.onnx").touch()
+    mended = home / "models" / "face_detection_yunet_2023mar_folded.onnx"
+    mended.write_bytes(b"mended")
+    zoo.record_mended(mended)
     assert main(["zoo", "list", "--json"]) == 0
     fields = json.loads(capsys.readouterr().out)
     assert {file["name"]: file["state"] for file in fields["files"]} == {
@@ -88,6 +90,8 @@ def test_the_list_as_json_says_what_is_here(home: Path, capsys: pytest.CaptureFi
     assert fields["files"][0]["license"] == "Apache-2.0"
     assert fields["files"][0]["bytes"] == 38_696_353
     assert fields["choices"]["sface"] == ["sface-fp32", "sface-int8bq"]
+    mended.write_bytes(b"damaged")
+    assert zoo.state(zoo.FILES["yunet-2023-int8bq"]) == "other bytes"
 
 
 def test_get(home: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +126,7 @@ def test_what_can_not_be_had_is_followed_by_what_can(
     assert "gave other bytes" in captured.err and "mending" in captured.err
     metadata = read_metadata(path)
     assert metadata is not None and metadata.network == "tiny"
-    assert [file.name for file in home.rglob("*") if file.is_file()] == [path.name]
+    assert {file.name for file in home.rglob("*") if file.is_file()} == {path.name, f"{path.name}.sha256"}
 
 
 def test_nothing_can_be_had(

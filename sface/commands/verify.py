@@ -19,17 +19,23 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..infer.verifier import FaceVerifier
 
     if args.show is not None:
-        from ..infer.show import check_format
+        from ..infer.show import check_target
 
-        check_format(args.show)
+        check_target(args.show, (args.a, args.b))
     verifier = FaceVerifier(**face_options.read(args, output), threshold=args.threshold)
-    verification = verifier.verify(args.a, args.b)
+    names = args.a, args.b
+    if args.show is None:
+        verification = verifier.verify(*names)
+    else:  # read once, so that what is shown is what was compared
+        from ..align.image import load_image
+
+        images = load_image(args.a), load_image(args.b)
+        verification = verifier.verify(*images, names=names)
     for note in verification.notes:
         output.note(note)
     if args.show is not None:
-        from ..align.image import load_image
         from ..infer.show import write_picture
 
-        write_picture(args.show, verification, (load_image(args.a), load_image(args.b)))
+        write_picture(args.show, verification, images)
     output.result(str(verification), verification.to_dict())
     return 0 if verification.same else 1

@@ -99,9 +99,13 @@ def _get(file: "ZooFile", output: Output, unreachable: set[str]) -> Got:
     # In the folder of models the detector's file would be taken for one that runs.
     folder = files.home() / "downloads"
     source = zoo.fetch(file, folder, note=output.note, unreachable=unreachable)
-    output.note(f"mending {file.file}: its quantised weights are folded to float32")
-    _mend(file, folder / file.file, path)
-    (folder / file.file).unlink()
+    with files.alone_in(folder):
+        if zoo.state(file) == "there":  # another process was faster
+            return Got(file, path, None)
+        output.note(f"mending {file.file}: its quantised weights are folded to float32")
+        _mend(file, folder / file.file, path)
+        zoo.record_mended(path)
+        (folder / file.file).unlink()
     return Got(file, path, source)
 
 

@@ -66,7 +66,7 @@ def test_prelu_is_what_it_was_before_the_passes() -> None:
 
 def test_a_bias_may_be_small_but_not_infinite() -> None:
     weight = np.eye(3).reshape(3, 3, 1, 1)
-    for bias, kind in ((1e-8, HALF), (1e5, FLOAT)):
+    for bias, kind in ((1e-8, HALF), (0.0, HALF), (1e5, FLOAT)):
         half = to_fp16(chain(one(1.0), ("Conv", [weight, np.full(3, bias)], {"kernel_shape": [1, 1]}), shape=SHAPE))
         assert dtypes(half, [node for node in half.graph if node.op_type == "Conv"][1]) == {kind}
 

@@ -259,3 +259,34 @@ def test_threads_may_search(tmp_path: Path) -> None:
     expected = [gallery.search(unit(index, 1), 3) for index in range(40)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda index: gallery.search(unit(index, 1), 3), range(40))) == expected
+
+
+def test_readers_see_a_whole_gallery_while_it_is_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    gallery = three()
+    gallery.save(folder)
+
+    def read(_: int) -> None:
+        for _ in range(60):
+            assert Gallery.load(folder, MODEL).people["Ada"] == 2
+            Gallery.check(folder)
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read, number) for number in range(2)]
+        number = 0
+        while not all(reader.done() for reader in readers):
+            gallery.add({f"p{number}": unit(number, 1)})
+            gallery.save(folder)
+            number += 1
+    for reader in readers:
+        reader.result()
+    assert number > 3
+    next(folder.glob("embeddings-*.npy")).unlink()
+    with pytest.raises(DataError, match=r"embeddings-\d+\.npy: is missing; enroll"):
+        Gallery.load(folder)
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), 1.5, -2])
+def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
+    with pytest.raises(UsageError, match="must be a cosine"):
+        three().identify(unit(1, 1), threshold)

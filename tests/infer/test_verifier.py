@@ -184,6 +184,32 @@ def test_the_default_model_is_the_one_in_the_home(tiny: Path, tmp_path: Path, mo
     assert FaceVerifier().detector == "mtcnn"  # no YuNet file in this home
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"published_threshold": float("nan")},
+        {"published_threshold": -5.0},
+        {**MEASURED, "fmr": float("nan")},
+        {**MEASURED, "fmr": -3.0},
+        {**MEASURED, "threshold_set": "people\n\x1b[31m"},
+    ],
+)
+def test_a_threshold_that_can_not_be(fields: dict[str, object], tmp_path: Path) -> None:
+    model = write_model(tmp_path / "odd.onnx", metadata=raw_metadata(**fields))
+    with pytest.raises(ModelError, match=r"odd\.onnx: "):
+        FaceVerifier(model, detector="mtcnn")
+
+
+def test_photos_are_called_by_their_names(tiny: Path, shared: Path) -> None:
+    verifier = FaceVerifier(tiny, detector="mtcnn")
+    good = photo(shared, "Abel_Pacheco", 1).read_bytes()
+    with pytest.raises(ImageError, match=r"^second photo: is not a picture"):
+        verifier.verify(good, b"junk")
+    with pytest.raises(ImageError, match=r"^selfie: is not a picture"):
+        verifier.verify(b"junk", good, names=("selfie", "passport"))
+    assert [face.photo for face in verifier.verify(good, good, names=("x", "y")).faces] == ["x", "y"]
+
+
 def test_a_verification_in_words(tiny: Path, shared: Path) -> None:
     a = photo(shared, "Abel_Pacheco", 1)
     base = FaceVerifier(tiny, detector="mtcnn").verify(a, a)

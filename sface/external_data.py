@@ -10,7 +10,7 @@ from collections.abc import Iterator
 _FIELDS: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
-    "function": {7: "node"},
+    "function": {7: "node", 11: "attribute"},
     "graph": {1: "node", 5: "tensor", 15: "sparse_tensor"},
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse_tensor", 23: "sparse_tensor"},
@@ -21,45 +21,52 @@ _DATA_LOCATION, _EXTERNAL = 14, 1
 _EXTERNAL_DATA = 13
 
 
-def has_external_data(model: bytes) -> bool:
-    """Whether a tensor of the file, also within nodes and their graphs, lies elsewhere.
-
-    Where the bytes are damaged the answer is of what comes before that; onnxruntime refuses them.
+def why_not_whole(model: bytes) -> str | None:
+    """Why the file's bytes alone are no network, with the remedy: a tensor, also within nodes and their graphs, lies
+    elsewhere; or the bytes can't be followed to their end, so that what another reader makes of them is not known.
+    None where neither is so.
     """
     open_messages = [("model", memoryview(model))]
-    while open_messages:
-        kind, data = open_messages.pop()
-        for number, value in _fields(data):
-            if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == _EXTERNAL)):
-                return True
-            if (inner := _FIELDS[kind].get(number)) and isinstance(value, memoryview):
-                open_messages.append((inner, value))
-    return False
+    try:
+        while open_messages:
+            kind, data = open_messages.pop()
+            for number, value in _fields(data):
+                if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == _EXTERNAL)):
+                    return "keeps weights in other files; save it as one file, with all its weights"
+                if (inner := _FIELDS[kind].get(number)) and isinstance(value, memoryview):
+                    open_messages.append((inner, value))
+    except ValueError as error:
+        return f"onnxruntime can't load it as a network (damaged, or no ONNX file: {error}); get it again"
+    return None
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message: number, and an integer or bytes. Ends where the bytes make no sense."""
+    """The fields of a message: number, and an integer or bytes. Raises ValueError where the bytes make no sense."""
     position, end = 0, len(data)
     while position < end:
         key, position = _varint(data, position)
+        key &= 0xFFFFFFFF  # as Protocol Buffers take it
+        value: int | memoryview = 0
         match key & 7:  # Protocol Buffers' wire types
             case 0:
                 value, position = _varint(data, position)
-                yield key >> 3, value
             case 2:
                 length, position = _varint(data, position)
-                yield key >> 3, data[position : position + length]
+                value = data[position : position + length]
                 position += length
             case 1:
                 position += 8
             case 5:
                 position += 4
-            case _:
-                return
+            case kind:
+                raise ValueError(f"wire type {kind}")  # groups, which nobody writes
+        if position > end:
+            raise ValueError("cut off")
+        yield key >> 3, value
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    """An integer, seven bits a byte, and the position after it."""
+    """An integer, seven bits a byte, and the position after it. Raises ValueError where there is none."""
     value = shift = 0
     for byte in data[position : position + 10]:
         value |= (byte & 127) << shift
@@ -67,4 +74,4 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
         position += 1
         if byte < 128:
             return value, position
-    return value, max(position, len(data))  # cut off, or no integer: nothing more can be read
+    raise ValueError("no integer")
