@@ -5,9 +5,10 @@ inside: its Sub and Mul are the graph's first two nodes, which is where other re
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jittor as jt
 import numpy as np
@@ -87,12 +88,21 @@ def open_trained(checkpoint_path: Path) -> Source:
     """The backbone of a checkpoint, or of a run's (as `models.checkpoint.open_checkpoint`). Raises CheckpointError, as
     its `load` does."""
     checkpoint = open_checkpoint(checkpoint_path)
-    head = checkpoint.description["training"]["head"]
-    loss = ", ".join(f"{name}={head[name]:g}" for name in LOSS_PARAMETERS[head["name"]])
     metadata = describe(
-        checkpoint.network, loss=f"{head['name']} {loss}".strip(), training_set=checkpoint.description["data"]["name"]
+        checkpoint.network,
+        loss=_loss(checkpoint.description["training"]),
+        training_set=checkpoint.description["data"]["name"],
     )
     return Source(lambda: load_checkpoint(checkpoint.folder)[0], checkpoint.folder, metadata)
+
+
+def _loss(training: Mapping[str, Any]) -> str:
+    """What a network was trained with, in words."""
+    if teacher := training.get("teacher"):
+        return f"distilled from {teacher['name']} (sha256 {teacher['sha256']})"
+    head = training["head"]
+    parameters = ", ".join(f"{name}={head[name]:g}" for name in LOSS_PARAMETERS[head["name"]])
+    return f"{head['name']} {parameters}".strip()
 
 
 def open_published(weights: Path, network: NetworkConfig) -> Source:

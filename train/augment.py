@@ -1,7 +1,9 @@
-"""Changes of training crops beside mirroring: part of it black, lower resolution or blur, other colours.
+"""Changes of training crops beside mirroring: moved a little, part of it black, lower resolution or blur, other
+colours, grey; and blends of two crops.
 
-The recipe is the one of AdaFace (Kim, Jain, Liu: "AdaFace: Quality Adaptive Margin for Face Recognition", CVPR 2022,
-arXiv:2204.00964), where each of the three has a probability of 0.2, plus the blur.
+Part black, low resolution and colours are the recipe of AdaFace (Kim, Jain, Liu: "AdaFace: Quality Adaptive Margin for
+Face Recognition", CVPR 2022, arXiv:2204.00964), where each of the three has a probability of 0.2, plus the blur. Blends
+are those of mixup (Zhang et al.: "mixup: Beyond Empirical Risk Minimization", ICLR 2018, arXiv:1710.09412).
 """
 
 import math
@@ -13,6 +15,9 @@ from ..opencv import cv2
 from .config import AugmentConfig
 from .image_sets import Image
 
+SHIFT = 6.0  # pixels of a crop of 112, each way, at most
+TURN = 12.0  # degrees, at most
+SCALE = (0.88, 1.12)
 KEPT_AREA = (0.2, 1.0)  # of the crop
 KEPT_RATIO = (3 / 4, 4 / 3)  # width by height
 SMALL_SIDE = (0.2, 1.0)  # of the crop's
@@ -27,13 +32,34 @@ def augment(image: Image, config: AugmentConfig, random: np.random.Generator) ->
 
     image: uint8 (size, size, 3) RGB, size >= 2; it is not written to. Gives the same shape, type and colour order.
     """
+    if random.random() < config.move:
+        image = _move(image, random)
     if random.random() < config.crop:
         image = _keep_part(image, random)
     if random.random() < config.lowres:
         image = (_blur if random.random() < 0.5 else _make_small)(image, random)
     if random.random() < config.color:
         image = _recolor(image, random)
+    if random.random() < config.grey:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return image
+
+
+def blend(image: Image, other: Image, random: np.random.Generator) -> Image:
+    """A mean of two crops, uint8 (size, size, 3), each with a share of 0 to 1."""
+    share = random.random()
+    result: Image = cv2.addWeighted(image, share, other, 1 - share, 0)
+    return result
+
+
+def _move(image: Image, random: np.random.Generator) -> Image:
+    """Shifted, turned and scaled, about its centre; what comes in at the edges is a copy of what was there."""
+    size = len(image)
+    middle = (size - 1) / 2
+    turn = cv2.getRotationMatrix2D((middle, middle), random.uniform(-TURN, TURN), random.uniform(*SCALE))
+    turn[:, 2] += random.uniform(-SHIFT, SHIFT, size=2) * size / 112
+    result: Image = cv2.warpAffine(image, turn, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    return result
 
 
 def _keep_part(image: Image, random: np.random.Generator) -> Image:

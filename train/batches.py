@@ -1,13 +1,18 @@
-"""Any batch of a training: which crops it holds, mirrored or not and how changed, and their decoding."""
+"""Any batch of a training: which crops it holds, mirrored or not and how changed, their decoding, and what is to be
+learned of them."""
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, ImageError, UsageError
 from ..opencv import cv2
-from .augment import augment
+from .augment import augment, blend
 from .config import AugmentConfig
-from .image_sets import Image, ImageSet, Labels
+from .image_sets import Image, ImageSet
+from .teacher import Teacher
+
+# int32 (b,), the labels of b crops; or float32 (b, D), unit vectors, what a teacher says of them.
+Targets = npt.NDArray[np.int32] | npt.NDArray[np.float32]
 
 UNREADABLE_SHARE = 0.01  # a set of which more than this can't be read is refused
 NO_IMAGE = -1
@@ -17,6 +22,7 @@ class BatchMaker:
     """Decodes one rank's share of any batch, in the process of the training or in another: it can be pickled.
 
     batches_per_epoch: batches that can be filled from the set. share: crops that a rank has of each.
+    target_shape, target_type: of what is to be learned of one crop: a label, or a teacher's embedding.
     unreadable: index of each image that was found to be unreadable here, with the reason.
     current: int64 (1,), the index of the image that is being read.
     """
@@ -30,6 +36,7 @@ class BatchMaker:
         rank: int,
         ranks: int,
         augment: AugmentConfig,
+        teacher: Teacher | None,
     ) -> None:
         """Raises UsageError and DataError, as `Loader` says."""
         if batch_size < 1 or batch_size % ranks:
@@ -49,16 +56,19 @@ class BatchMaker:
         self._seed = seed
         self._rank = rank
         self._augment = augment if augment != AugmentConfig() else None
+        self._teacher = teacher
+        self.target_shape: tuple[int, ...] = () if teacher is None else (teacher.embedding_size,)
+        self.target_type: type[np.generic] = np.int32 if teacher is None else np.float32
         self._epoch = -1  # of the plan that is kept
         self._order: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._mirrored: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.refuse_damaged_set()
 
-    def fill(self, step: int, images: Image, labels: Labels) -> None:
-        """Write batch `step`, counted over all epochs, into `images`, uint8 (share, size, size, 3), and `labels`.
+    def fill(self, step: int, images: Image, targets: Targets) -> None:
+        """Write batch `step`, counted over all epochs, into `images`, uint8 (share, size, size, 3), and `targets`.
 
         An image that can't be read is replaced by the next readable one of the set. Raises DataError as soon as more
-        than 1 % of the set has turned out to be unreadable.
+        than 1 % of the set has turned out to be unreadable, and ModelError where the teacher fails.
         """
         epoch, batch = divmod(step, self.batches_per_epoch)
         self._plan(epoch)
@@ -71,13 +81,13 @@ class BatchMaker:
             image, index = self._readable(index)
             used.append(index)
             if self._augment is not None:
-                image = augment(image, self._augment, self._random(epoch, position))
+                image = self._changed(image, self._augment, self._random(epoch, position))
             if mirrored:
                 cv2.flip(image, 1, dst=slot)  # copying image[:, ::-1] takes nearly as long as decoding did
             else:
                 slot[:] = image
-        labels[:] = self.image_set.labels[used]
         self.current[0] = NO_IMAGE
+        targets[:] = self.image_set.labels[used] if self._teacher is None else self._teacher.embed(images)
 
     def refuse_damaged_set(self) -> None:
         """Raise DataError where more than 1 % of the set is known to be unreadable."""
@@ -101,6 +111,12 @@ class BatchMaker:
         """What decides how the image at a place in the order of an epoch is changed, whoever loads it."""
         # NumPy takes [seed, epoch, 0] for [seed, epoch]: the 1 keeps place 0 apart from the plan.
         return np.random.Generator(np.random.PCG64([self._seed, epoch, 1, position]))
+
+    def _changed(self, image: Image, config: AugmentConfig, random: np.random.Generator) -> Image:
+        if config.blend and random.random() < config.blend:
+            other, _ = self._readable(int(random.integers(len(self.image_set))))
+            image = blend(image, other, random)
+        return augment(image, config, random)
 
     def _readable(self, index: int) -> tuple[Image, int]:
         """The image at `index`, else the next one that can be read, with the index it has."""

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from dataclasses import fields as fields_of
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from ..errors import UsageError
 from ..files import write_text
+from ..metadata import Preprocess
 from ..models.config import NetworkConfig
 
 CONFIG = "config.json"  # in a run's folder
@@ -84,11 +85,17 @@ class AugmentConfig:
     crop    a random part of the crop is kept where it was, the rest becomes black
     lowres  made smaller and brought back to size, or blurred
     color   brightness, contrast and saturation are changed
+    move    shifted, turned and scaled a little
+    grey    without colours
+    blend   a mean of two crops takes its place; only with a teacher, as it has no label
     """
 
     crop: float = 0.0
     lowres: float = 0.0
     color: float = 0.0
+    move: float = 0.0
+    grey: float = 0.0
+    blend: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -97,9 +104,18 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherConfig:
+    """The network whose embeddings are learned (train/teacher.py): its file's name, and the sha256 of its bytes."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """Everything that decides the weights a run ends with, and how often it saves and verifies.
 
+    teacher         the network whose embeddings are learned; `head` then has no part in it (None: labels are learned)
     batch_size      images a step, over all processes
     accumulate      parts in which a process works through its share of a batch, one after the other: less memory,
                     the same step but for BatchNorm, whose statistics are then those of a part
@@ -120,6 +136,7 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig("IR_50"))
     head: HeadConfig = field(default_factory=HeadConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    teacher: TeacherConfig | None = None
     batch_size: int = 256
     accumulate: int = 1
     lr: float = 0.1
@@ -154,6 +171,10 @@ class TrainConfig:
             raise UsageError(f"--seed {self.seed}: must be from 0 to 4294967295")
         if list(self.stages) != sorted(set(self.stages)) or (self.stages and self.stages[0] < 0):
             raise UsageError(f"--stages {','.join(map(str, self.stages))}: epochs must rise, such as 35,65,95")
+        if self.augment.blend and self.teacher is None:
+            raise UsageError(
+                f"--augment_blend {self.augment.blend}: a blend of two people has no label; it takes a --teacher"
+            )
         if not (0 <= self.momentum < 1 and 0 <= self.weight_decay < math.inf):
             raise UsageError(f"momentum {self.momentum}, weight decay {self.weight_decay}: must be 0 or more")
 
@@ -168,6 +189,7 @@ class TrainConfig:
             "network": NetworkConfig(**fields["network"]),
             "head": HeadConfig(**fields["head"]),
             "augment": AugmentConfig(**fields["augment"]),
+            "teacher": TeacherConfig(**teacher) if (teacher := fields.get("teacher")) else None,
             "stages": _as_tuple(fields["stages"]),
         }
         return cls(**{**fields, **nested})
@@ -182,6 +204,8 @@ class Resources:
     target           names of these sets; each must be there (None: those of TARGETS that are)
     resume_backbone  first weights of the network: a checkpoint, or a file of the published code
     resume_head      first weights of the head: likewise
+    teacher          ONNX file of the network whose embeddings are learned
+    preprocess       its input, where the file doesn't say it: "raw" or "centered"
     workers_id       "cpu", or the GPUs of a host, one for each of its training processes: "0,1"
     num_workers      processes that decode images for each training process; 0: it does so itself
     """
@@ -191,6 +215,8 @@ class Resources:
     target: tuple[str, ...] | None = None
     resume_backbone: str | None = None
     resume_head: str | None = None
+    teacher: str | None = None
+    preprocess: Preprocess | None = None
     workers_id: str = "cpu"
     num_workers: int = 0
 
@@ -249,8 +275,10 @@ def _check_kinds(part: Any) -> None:
 
 
 def _is_of(value: Any, kind: Any) -> bool:
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in (UnionType, Union):
         return any(_is_of(value, one) for one in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(_is_of(item, get_args(kind)[0]) for item in value)
     return type(value) is kind or (kind is float and type(value) is int)

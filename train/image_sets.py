@@ -1,10 +1,12 @@
-"""Training sets as people have them: a list `imgs.txt`, InsightFace's `train.rec`, or a folder per person.
+"""Training sets as people have them: a list `imgs.txt`, InsightFace's `train.rec`, or a folder per person; or, where
+nobody has to be told from others, a folder of crops.
 
 `property` holds one line `classes,height,width`; a folder per person can do without. Each line of `imgs.txt` is the
 path of a crop, white space, and its label. All kinds of set give the same `ImageSet`.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +24,15 @@ RECORDS = "train.rec"
 INDEX = "train.idx"
 PROPERTY = "property"
 FOLDERS = "folders"
+CROPS = "crops"
 
 
 class ImageSet:
-    """Labelled face crops of one size. It can be pickled, and is then read by another process.
+    """Face crops of one size. It can be pickled, and is then read by another process.
 
-    root: the set's folder; name: the folder's name; kind: "imgs.txt", "train.rec" or "folders".
-    num_classes: number of people. size: height and width of every crop in pixels.
-    labels: int32 (N,), 0 .. num_classes - 1; -1 for those in `unreadable`.
+    root: the set's folder; name: the folder's name; kind: "imgs.txt", "train.rec", "folders" or "crops".
+    num_classes: number of people, 0 where it isn't known. size: height and width of every crop in pixels.
+    labels: int32 (N,), 0 .. num_classes - 1; -1 for those in `unreadable`, and where nobody is known.
     unreadable: what was found damaged when the set was opened, index to message; the pictures are not opened for that.
     """
 
@@ -154,7 +157,7 @@ class _PeoplesFolders(ImageSet):
         self._names = [name for names in people.values() for name in names]
         super().__init__(root, len(people), 0)
         self.labels = np.repeat(np.arange(len(people), dtype=np.int32), [len(names) for names in people.values()])
-        where, self.size = self._first_size()
+        where, self.size = _first_size(self)
         if not (root / PROPERTY).is_file():
             self._size_is_said_by = "the set's first has"
         elif (said := _read_property(root / PROPERTY)) != (self.num_classes, self.size):
@@ -169,21 +172,32 @@ class _PeoplesFolders(ImageSet):
     def encoded(self, index: int) -> bytes:
         return _read_picture(self.where(index))
 
-    def _first_size(self) -> tuple[str, int]:
-        """The first crop that can be read, and its edge in pixels."""
-        for where in map(self.where, range(len(self))):
-            try:
-                height, width = decode(where, _read_picture(where)).shape[:2]
-            except ImageError:
-                continue
-            if height != width:
-                raise DataError(f"{where}: {height}x{width} pixels; crops are square: cut the faces out first")
-            return where, height
-        raise DataError(f"{self.root}: none of its {len(self)} pictures can be read; get the set again")
+
+class _Crops(ImageSet):
+    """All pictures in a folder and its folders, in the order of their paths; hidden ones are left out."""
+
+    kind = CROPS
+    _size_is_said_by = "the set's first has"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, 0, 0)
+        self._folder = os.path.abspath(root)  # noqa: PTH100 (as above)
+        self._paths = sorted(_pictures_below(self._folder))
+        if not self._paths:
+            raise DataError(f"{root}: holds no picture ({', '.join(PICTURE_SUFFIXES)}); name a folder of face crops")
+        self.labels = np.full(len(self._paths), -1, dtype=np.int32)
+        _, self.size = _first_size(self)
+
+    def where(self, index: int) -> str:
+        return self._paths[index]
+
+    def encoded(self, index: int) -> bytes:
+        return _read_picture(self._paths[index])
 
 
-def open_image_set(root: Path) -> ImageSet:
-    """Open the training set in the folder `root`: `imgs.txt` or `train.rec` beside `property`, or a folder per person.
+def open_image_set(root: Path, *, labelled: bool = True) -> ImageSet:
+    """Open the training set in the folder `root`: `imgs.txt` or `train.rec` beside `property`, or a folder per person;
+    or, not `labelled`, all pictures in it and below, where there is neither of the first two.
 
     Pictures are opened later, one by one. Raises DataError where the folder, its list, its index or a label is wrong.
     """
@@ -194,7 +208,7 @@ def open_image_set(root: Path) -> ImageSet:
         raise DataError(f"{root}: holds both {LIST} and {RECORDS}; move one of them elsewhere")
     if kinds:
         return _ListedImages(root) if kinds == [LIST] else _RecordedImages(root)
-    return _PeoplesFolders(root)
+    return _PeoplesFolders(root) if labelled else _Crops(root)
 
 
 def people_in(root: Path, endings: tuple[str, ...] = PICTURE_SUFFIXES) -> dict[str, list[str]]:
@@ -222,6 +236,28 @@ def people_in(root: Path, endings: tuple[str, ...] = PICTURE_SUFFIXES) -> dict[s
     return people
 
 
+def _first_size(image_set: ImageSet) -> tuple[str, int]:
+    """The first crop that can be read, and its edge in pixels."""
+    for index in range(len(image_set)):
+        where = image_set.where(index)
+        try:
+            height, width = decode(where, image_set.encoded(index)).shape[:2]
+        except ImageError:
+            continue
+        if height != width:
+            raise DataError(f"{where}: {height}x{width} pixels; crops are square: cut the faces out first")
+        return where, height
+    raise DataError(f"{image_set.root}: none of its {len(image_set)} pictures can be read; get the set again")
+
+
+def _pictures_below(folder: str) -> Iterator[str]:
+    for entry in _visible(folder):
+        if entry.is_dir():
+            yield from _pictures_below(entry.path)
+        elif entry.name.lower().endswith(PICTURE_SUFFIXES):
+            yield entry.path
+
+
 def _what_to_do(root: Path) -> str:
     """Where nothing was found in a folder."""
     if any(entry.name.lower().endswith(PICTURE_SUFFIXES) for entry in _visible(root)):
@@ -229,7 +265,7 @@ def _what_to_do(root: Path) -> str:
     return "name the folder that holds the set itself"
 
 
-def _visible(folder: os.PathLike[str]) -> list[os.DirEntry[str]]:
+def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
     """What is in a folder and not hidden, sorted by name."""
     try:
         # Not Path.iterdir: this knows folders from files without asking the disk about each of millions.

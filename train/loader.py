@@ -8,10 +8,11 @@ from types import TracebackType
 import numpy as np
 
 from ..errors import UsageError
-from .batches import BatchMaker
+from .batches import BatchMaker, Targets
 from .config import AugmentConfig
-from .image_sets import Image, ImageSet, Labels
+from .image_sets import Image, ImageSet
 from .loader_workers import LoaderWorkers
+from .teacher import Teacher
 
 _NO_CHANGE = AugmentConfig()
 
@@ -20,12 +21,14 @@ _NO_CHANGE = AugmentConfig()
 class Batch:
     """One rank's share b of a batch.
 
-    images: uint8 (b, size, size, 3) RGB; labels: int32 (b,). Both are overwritten once the next batch is asked for.
+    images: uint8 (b, size, size, 3) RGB.
+    targets: their labels, int32 (b,), or the teacher's unit embeddings of them, float32 (b, D).
+    Both are overwritten once the next batch is asked for.
     epoch: which one the batch belongs to, from 0.
     """
 
     images: Image
-    labels: Labels
+    targets: Targets
     epoch: int
 
 
@@ -53,6 +56,7 @@ class Loader:
         ranks: int = 1,
         workers: int = 0,
         augment: AugmentConfig = _NO_CHANGE,
+        teacher: Teacher | None = None,
     ) -> None:
         """Serve `rank` of `ranks` with its share of batches of `batch_size` crops in all.
 
@@ -63,7 +67,9 @@ class Loader:
         """
         if workers < 0:
             raise UsageError(f"--num_workers {workers}: must be 0 or more")
-        self._maker = BatchMaker(image_set, batch_size=batch_size, seed=seed, rank=rank, ranks=ranks, augment=augment)
+        self._maker = BatchMaker(
+            image_set, batch_size=batch_size, seed=seed, rank=rank, ranks=ranks, augment=augment, teacher=teacher
+        )
         self.batches_per_epoch = self._maker.batches_per_epoch
         self.unreadable = self._maker.unreadable
         self.waited = 0.0
@@ -89,20 +95,20 @@ class Loader:
         for before. Raises DataError as soon as more than 1 % of the set has turned out to be unreadable, and SFaceError
         as soon as a worker has failed or died.
         """
-        for step, (images, labels) in self._filled(first_step, last_step):
-            yield Batch(images, labels, step // self.batches_per_epoch)
+        for step, (images, targets) in self._filled(first_step, last_step):
+            yield Batch(images, targets, step // self.batches_per_epoch)
 
-    def _filled(self, first_step: int, last_step: int) -> Iterator[tuple[int, tuple[Image, Labels]]]:
+    def _filled(self, first_step: int, last_step: int) -> Iterator[tuple[int, tuple[Image, Targets]]]:
         workers = self._workers
         if workers is None:
             size = self._maker.image_set.size
             images = np.empty((self._maker.share, size, size, 3), dtype=np.uint8)
-            labels = np.empty(self._maker.share, dtype=np.int32)
+            targets: Targets = np.empty((self._maker.share, *self._maker.target_shape), self._maker.target_type)
             for step in range(first_step, last_step):
                 start = time.perf_counter()
-                self._maker.fill(step, images, labels)
+                self._maker.fill(step, images, targets)
                 self.waited += time.perf_counter() - start
-                yield step, (images, labels)
+                yield step, (images, targets)
             return
         workers.drain()
         for step in range(first_step, min(first_step + workers.capacity, last_step)):

@@ -6,6 +6,7 @@ outlives the processes. They are spawned, not forked, and never import Jittor. L
 
 import atexit
 import json
+import math
 import mmap
 import os
 import select
@@ -25,8 +26,8 @@ import numpy.typing as npt
 from ..errors import SFaceError, UsageError
 from ..opencv import cv2
 from ..parallel import starting_processes
-from .batches import NO_IMAGE, BatchMaker
-from .image_sets import Image, Labels
+from .batches import NO_IMAGE, BatchMaker, Targets
+from .image_sets import Image
 from .signals import STOPPING
 
 SLOTS = 3  # of each process: one is in use, one is ready, one is being filled
@@ -70,7 +71,7 @@ class LoaderWorkers:
             raise self._ended(number) from None
         self._pending[number].append(step)
 
-    def receive(self, step: int) -> tuple[Image, Labels]:
+    def receive(self, step: int) -> tuple[Image, Targets]:
         """Wait for batch `step`, the first not yet received of its process; gives the slot it lies in.
 
         What the process found unreadable is added to what the maker here knows. Raises DataError where that is more
@@ -92,7 +93,7 @@ class LoaderWorkers:
         if report["error"]:
             raise SFaceError(f"{self._name(number)} failed {self._at(report['image'])}: {report['error']}")
         slot = self._slots.of(step)
-        return self._slots.images[slot], self._slots.labels[slot]
+        return self._slots.images[slot], self._slots.targets[slot]
 
     def drain(self) -> None:
         """Wait for all batches that were asked for and not received."""
@@ -157,29 +158,35 @@ class LoaderWorkers:
 class _Slots:
     """The shared memory as arrays.
 
-    current: int64 (W,), the image that each process is at; labels: int32 (W * SLOTS, b);
-    images: uint8 (W * SLOTS, b, size, size, 3).
+    current: int64 (W,), the image that each process is at; targets: int32 (W * SLOTS, b), or float32 with one more
+    axis; images: uint8 (W * SLOTS, b, size, size, 3).
     """
 
     def __init__(self, descriptor: int, count: int, maker: BatchMaker) -> None:
         memory = mmap.mmap(descriptor, self.size(count, maker))
         slots, share, size = count * SLOTS, maker.share, maker.image_set.size
-        labels = count * 8
-        images = labels + slots * share * 4
+        targets = count * 8
+        images = targets + slots * share * _target_size(maker)
         self.current: npt.NDArray[np.int64] = np.ndarray((count,), np.int64, memory)
-        self.labels: Labels = np.ndarray((slots, share), np.int32, memory, labels)
+        shape = (slots, share, *maker.target_shape)
+        self.targets: Targets = np.ndarray(shape, maker.target_type, memory, targets)
         self.images: Image = np.ndarray((slots, share, size, size, 3), np.uint8, memory, images)
         self._count = count
 
     @staticmethod
     def size(count: int, maker: BatchMaker) -> int:
         """Bytes that are needed."""
-        return count * 8 + count * SLOTS * maker.share * (4 + 3 * maker.image_set.size**2)
+        return count * 8 + count * SLOTS * maker.share * (_target_size(maker) + 3 * maker.image_set.size**2)
 
     def of(self, step: int) -> int:
         """The slot of a batch: the processes take turns, and each takes its own slots in turn."""
         turn, number = divmod(step, self._count)
         return number * SLOTS + turn % SLOTS
+
+
+def _target_size(maker: BatchMaker) -> int:
+    """Bytes of what is to be learned of one crop."""
+    return np.dtype(maker.target_type).itemsize * math.prod(maker.target_shape)
 
 
 class _Descriptor:
@@ -258,7 +265,7 @@ def _fill(maker: BatchMaker, slots: _Slots, step: int) -> dict[str, Any]:
     """Fill a slot; what went wrong comes back as one line, with the image that the process was at."""
     known, error = len(maker.unreadable), ""
     try:
-        maker.fill(step, slots.images[slots.of(step)], slots.labels[slots.of(step)])
+        maker.fill(step, slots.images[slots.of(step)], slots.targets[slots.of(step)])
     except SFaceError as refused:
         error = str(refused)
     except Exception as fault:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, DataError, UsageError
+from ..errors import CheckpointError, DataError, ModelError, UsageError
 from ..evaluate.bin_sets import BinSet
 from ..models.checkpoint import Checkpoint, step_folder
 from ..output import Output
@@ -27,6 +27,7 @@ from .ranks import AnyRank, choose_device, import_jittor, rank_line, sum_over_ra
 from .run_log import read_verifications
 from .schedule import learning_rate
 from .signals import stop_on_signal
+from .teacher import Teacher
 from .verification import open_sets, verify_network
 from .watch import LOG_EVERY, Watch
 
@@ -62,7 +63,8 @@ def train(
     """
     choose_device(resources.workers_id)
     own_output, output = output, output if rank() == 0 else Output(quiet=True)
-    image_set = open_image_set(Path(resources.data_root))
+    teacher = _open_teacher(config, resources)
+    image_set = open_image_set(Path(resources.data_root), labelled=teacher is None)
     if image_set.size != config.network.input_size:
         raise DataError(
             f"{resources.data_root}: crops of {image_set.size} pixels for a network of {config.network.input_size}; "
@@ -72,7 +74,7 @@ def train(
     data = {"name": image_set.name, "people": image_set.num_classes, "images": len(image_set)}
     if checkpoint:
         _check_the_same(checkpoint, data, resources.data_root)
-    with _start_loader(config, resources, image_set) as loader:
+    with _start_loader(config, resources, image_set, teacher) as loader:
         import_jittor(resources.workers_id)  # not earlier: the loader's processes must be there before
         run = _Run(config, resources, outdir, data, sets, loader.batches_per_epoch)
         step = run.begin(checkpoint, output)
@@ -207,7 +209,22 @@ class _Run:
         return not _process_0_says(done)
 
 
-def _start_loader(config: TrainConfig, resources: Resources, image_set: ImageSet) -> Loader:
+def _open_teacher(config: TrainConfig, resources: Resources) -> Teacher | None:
+    if config.teacher is None:
+        return None
+    if resources.teacher is None:
+        raise UsageError(f"the run has a teacher, {config.teacher.name}: name its file with --teacher")
+    teacher = Teacher(Path(resources.teacher), resources.preprocess)
+    if teacher.sha256 != config.teacher.sha256:
+        raise ModelError(f"{resources.teacher}: is not the file that this run began with; name that one with --teacher")
+    sizes = {"embedding_size": teacher.embedding_size, "input_size": teacher.input_size}
+    for name, size in sizes.items():
+        if getattr(config.network, name) != size:
+            raise UsageError(f"--{name} {getattr(config.network, name)}: the teacher's is {size}; leave it out")
+    return teacher
+
+
+def _start_loader(config: TrainConfig, resources: Resources, image_set: ImageSet, teacher: Teacher | None) -> Loader:
     share = config.batch_size // world_size()
     if share % config.accumulate:
         raise UsageError(f"--accumulate {config.accumulate}: can't cut a process's {share} images of a batch evenly")
@@ -219,6 +236,7 @@ def _start_loader(config: TrainConfig, resources: Resources, image_set: ImageSet
         ranks=world_size(),
         workers=resources.num_workers,
         augment=config.augment,
+        teacher=teacher,
     )
 
 

@@ -21,6 +21,7 @@ from ..errors import UsageError
 from ..runtime import rank
 from .config import HeadConfig
 from .head_output import HeadOutput
+from .meetings import Meetings
 from .ranks import world_size
 from .sface_head import figures, loss_of
 from .sface_operator import COS_Y, LARGEST, NEAREST, rows_and_gradients
@@ -78,7 +79,7 @@ def _over_ranks(
 ) -> tuple[Any, ...]:
     """Rows (4, B) and nearer (B,), of all ranks; then, where wanted, the gradients of the sum of the loss over the
     batch: of this rank's embeddings (b, D) and of its weight (c, D)."""
-    meetings = _Meetings()
+    meetings = Meetings()
     labels = meetings.gather(labels)
     embeddings = meetings.gather(embedding.detach())
     rows, *gradients = rows_and_gradients(embeddings, weight, labels - first, config, with_gradients)
@@ -91,28 +92,6 @@ def _over_ranks(
     d_embeddings, d_weight = gradients
     own = slice(rank() * embedding.shape[0], (rank() + 1) * embedding.shape[0])
     return of_all, nearer, meetings.add(d_embeddings)[own], d_weight
-
-
-class _Meetings:
-    """Sums over the ranks, each after the one before: ranks that differ in the order wait for each other for ever."""
-
-    def __init__(self) -> None:
-        self.before: list[Any] = []
-
-    def add(self, x: Any) -> Any:
-        """The sum of all ranks' `x`."""
-        if world_size() == 1:
-            return x
-        total = x.mpi_all_reduce("add")
-        total._add_dependency(self.before)
-        self.before = [total]
-        return total
-
-    def gather(self, x: Any) -> Any:
-        """All ranks' `x`, joined along the first axis."""
-        before, after = rank() * x.shape[0], (world_size() - 1 - rank()) * x.shape[0]
-        zeros = [jt.zeros((count, *x.shape[1:]), x.dtype) for count in (before, after)]
-        return self.add(jt.concat([part for part in (zeros[0], x, zeros[1]) if part.shape[0]]))
 
 
 def _draw_rows(seed: int, classes: int, embedding_size: int, first: int, last: int) -> np.ndarray:

@@ -40,6 +40,7 @@ from ..runtime import rank, threads
 from .config import Resources, TrainConfig
 from .optimizer import SGD, is_sharded
 from .ranks import communicator, world_size
+from .teacher_head import TeacherHead
 
 MOMENTUM = "momentum.safetensors"
 Rows = dict[str, npt.NDArray[np.float32]]  # "weight", "momentum": (rows, D)
@@ -47,7 +48,7 @@ Rows = dict[str, npt.NDArray[np.float32]]  # "weight", "momentum": (rows, D)
 
 @dataclass(frozen=True, slots=True)
 class TrainState:
-    """What changes during training. The head's one parameter is `weight`."""
+    """What changes during training. The head's one parameter is `weight`; a teacher's head has none."""
 
     backbone: nn.Module
     head: nn.Module
@@ -62,7 +63,9 @@ class TrainState:
         }
 
     def head_rows(self) -> dict[str, Any]:
-        """Weight and momentum of the rows that this process has, as Vars."""
+        """Weight and momentum of the rows that this process has, as Vars; empty where there is no weight."""
+        if isinstance(self.head, TeacherHead):
+            return {}
         return {"weight": self.head.weight, "momentum": self.optimizer.momentum["head.weight"]}
 
 
@@ -115,7 +118,8 @@ def restore(checkpoint: Checkpoint, state_: TrainState) -> None:
     load_backbone(checkpoint, state_)
     momentum = read_tensors(checkpoint, MOMENTUM)
     fill(state_.backbone_momentum(), momentum, checkpoint.folder / MOMENTUM)
-    fill(state_.head_rows(), _own_rows(checkpoint, state_.head), checkpoint.folder)
+    if rows := state_.head_rows():
+        fill(rows, _own_rows(checkpoint, state_.head), checkpoint.folder)
 
 
 def load_backbone(checkpoint: Checkpoint, state_: TrainState) -> None:
@@ -158,7 +162,8 @@ def _own_rows(checkpoint: Checkpoint, head: nn.Module) -> Rows:
 def _all_rows(state_: TrainState) -> Iterator[Rows]:
     """The rows of process 0, then, one after the other, those of the processes that have rows of their own."""
     own = _as_arrays(state_)
-    yield own
+    if own:
+        yield own
     if is_sharded(state_.head):
         for source in range(1, world_size()):
             count = np.zeros(1, dtype=np.int64)

@@ -12,11 +12,13 @@ from ..models.checkpoint import fill, open_checkpoint
 from ..models.networks import build_network, pixels, seed_chance
 from ..models.published import fill_published, read_state_dict
 from ..runtime import rank
+from .batches import Targets
 from .config import Resources, TrainConfig
 from .heads import build_head
 from .loader import Batch
 from .optimizer import SGD
 from .state import TrainState, load_backbone, load_head, own_classes
+from .teacher_head import TeacherHead
 from .watch import SHOWN
 
 
@@ -24,7 +26,11 @@ def build_state(config: TrainConfig, classes: int) -> TrainState:
     """Everything that changes during training, as it is before the first step."""
     backbone = build_network(config.network, config.seed)
     backbone.train()
-    head = build_head(config.head, classes, config.network.embedding_size, config.seed)
+    head = (
+        TeacherHead()
+        if config.teacher
+        else build_head(config.head, classes, config.network.embedding_size, config.seed)
+    )
     optimizer = SGD(backbone, head, momentum=config.momentum, weight_decay=config.weight_decay)
     return TrainState(backbone, head, optimizer)
 
@@ -54,11 +60,10 @@ def load_first_weights(state_: TrainState, config: TrainConfig, resources: Resou
 def train_step(state_: TrainState, batch: Batch, config: TrainConfig, step: int, rate: float) -> Any:
     """One step of gradient descent; returns SHOWN as one Var, float32 (6,), which nobody has waited for."""
     seed_chance(config.seed, step, rank())
-    part = len(batch.labels) // config.accumulate
+    part = len(batch.targets) // config.accumulate
     shown = []
-    for start in range(0, len(batch.labels), part):
-        images, labels = batch.images[start : start + part], batch.labels[start : start + part]
-        result = _forward(state_, images, labels)
+    for start in range(0, len(batch.targets), part):
+        result = _forward(state_, batch.images[start : start + part], batch.targets[start : start + part])
         state_.optimizer.backward(result.loss / config.accumulate)
         shown.append(jt.concat([getattr(result, name) for name in SHOWN]).stop_grad())
         if config.accumulate > 1:
@@ -68,5 +73,5 @@ def train_step(state_: TrainState, batch: Batch, config: TrainConfig, step: int,
     return shown[0] if len(shown) == 1 else sum(shown) / len(shown)
 
 
-def _forward(state_: TrainState, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]) -> Any:
-    return state_.head(state_.backbone(pixels(images)), jt.array(labels))
+def _forward(state_: TrainState, images: npt.NDArray[np.uint8], targets: Targets) -> Any:
+    return state_.head(state_.backbone(pixels(images)), jt.array(targets))

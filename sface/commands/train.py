@@ -13,10 +13,12 @@ from ..output import Output
 if TYPE_CHECKING:
     from ..models.checkpoint import Checkpoint
     from ..train.config import Resources, TrainConfig
+    from ..train.teacher import Teacher
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags have the names of the published code; those left out have the defaults of train/config.py."""
+    from ..metadata import PREPROCESS
     from ..models.config import NETWORKS
     from ..train.config import DATA_MODES, HEADS, SCHEDULES, TARGETS
 
@@ -40,9 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data("--augment_crop", type=float, metavar="P", help="probability that part of a crop is black (default: 0)")
     data("--augment_lowres", type=float, metavar="P", help="that it is blurred or of low resolution (default: 0)")
     data("--augment_color", type=float, metavar="P", help="that its colours are changed (default: 0)")
+    data("--augment_move", type=float, metavar="P", help="that it is shifted, turned and scaled a little (default: 0)")
+    data("--augment_grey", type=float, metavar="P", help="that it is grey (default: 0)")
+    data("--augment_blend", type=float, metavar="P", help="that it is blended with another (with --teacher alone)")
     data("--eval_root", help="folder of the verification sets, NAME.bin (default: --data_root)")
     data("--target", type=_names, help=f"which ones (default: those there of {','.join(TARGETS)})")
     data("--eval_every", type=int, help="steps between verifications (default: 2000)")
+
+    teacher = parser.add_argument_group("a teacher, in place of labels and head").add_argument
+    teacher("--teacher", metavar="FILE", help="ONNX file of a network whose embeddings are learned; labels aren't used")
+    teacher("--preprocess", choices=PREPROCESS, help="its input, if the file doesn't say it: RGB 0..255, or -1..1")
 
     network = parser.add_argument_group("network and head").add_argument
     network("--net", metavar="NAME", help=f"{', '.join(NETWORKS)} (default: IR_50)")
@@ -94,6 +103,9 @@ _TRAINING: dict[str, tuple[str, ...]] = {
     "augment_crop": ("augment", "crop"),
     "augment_lowres": ("augment", "lowres"),
     "augment_color": ("augment", "color"),
+    "augment_move": ("augment", "move"),
+    "augment_grey": ("augment", "grey"),
+    "augment_blend": ("augment", "blend"),
     **{
         flag: (flag,)
         for flag in (
@@ -104,8 +116,18 @@ _TRAINING: dict[str, tuple[str, ...]] = {
 }
 # What a resumed run may change of it: when it ends, and how often it saves and verifies. All else decides the weights.
 _MAY_CHANGE = ("epochs", "max_steps", "save_every", "keep", "eval_every")
-_FILES = {"data_root", "eval_root", "resume_backbone", "resume_head"}
-_RESOURCES = _FILES | {"target", "workers_id", "num_workers"}
+_FILES = {"data_root", "eval_root", "resume_backbone", "resume_head", "teacher"}
+_RESOURCES = _FILES | {"target", "workers_id", "num_workers", "preprocess"}
+_OF_THE_HEAD = ("head", "shard_head", "margin", "param_s", "param_k", "param_a", "param_b", "resume_head")
+# What a run with a teacher begins with.
+_WITH_TEACHER: dict[str, Any] = {
+    "schedule": "cosine",
+    "augment_move": 0.8,
+    "augment_color": 0.5,
+    "augment_lowres": 0.1,
+    "augment_grey": 0.1,
+    "augment_blend": 0.3,
+}
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
@@ -152,18 +174,32 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
         config, resources = read_run(args.config)
     else:
         args.data_mode = args.data_mode or "casia"
-        config, resources = TrainConfig(), Resources(data_root="", num_workers=_loader_processes())
+        config, resources = TrainConfig(), Resources(data_root="", num_workers=_loader_processes(args))
     if args.data_mode:
         mode = DATA_MODES[args.data_mode]
         given = {"param_a": mode.a, "param_b": mode.b} | given
         args.data_root = args.data_root or mode.root
     if not checkpoint and args.head in MARGINS and args.head != config.head.name:
         given = {"margin": MARGINS[args.head]} | given
+    if args.teacher and not checkpoint:
+        teacher = _open_teacher(args)
+        config = dataclasses.replace(config, teacher=teacher.config)
+        sizes = {"embedding_size": teacher.embedding_size, "input_size": teacher.input_size}
+        given = _WITH_TEACHER | sizes | given
     fields = _with_flags(config.to_dict(), given, keep=checkpoint is not None)
     changed = {flag: value for flag in _RESOURCES if (value := getattr(args, flag)) is not None}
     for flag in _FILES & changed.keys():
         changed[flag] = str(Path(changed[flag]).absolute())  # the run may be repeated, or go on, from another folder
     return TrainConfig.from_dict(fields), dataclasses.replace(resources, **changed)
+
+
+def _open_teacher(args: argparse.Namespace) -> "Teacher":
+    from ..train.teacher import Teacher
+
+    for flag in _OF_THE_HEAD:
+        if getattr(args, flag) is not None:
+            raise UsageError(f"--{flag} with --teacher: the teacher takes the head's place; leave one of them out")
+    return Teacher(Path(args.teacher), args.preprocess)
 
 
 def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) -> dict[str, Any]:
@@ -179,7 +215,9 @@ def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) ->
     return fields
 
 
-def _loader_processes() -> int:
-    """One for each core that a training process of this host has, four at most: they are faster than any network."""
+def _loader_processes(args: argparse.Namespace) -> int:
+    """One for each core that a training process of this host has. Without a teacher four at most, since they are faster
+    than any network."""
     local_ranks = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "1"))
-    return max(1, min(4, (os.cpu_count() or 1) // local_ranks))
+    cores = max(1, (os.cpu_count() or 1) // local_ranks)
+    return cores if args.teacher else min(4, cores)

@@ -74,8 +74,8 @@ def test_a_real_epoch(shared: Path) -> None:
     for batch in batches_of(loader, 0):
         assert batch.images.shape == (256, 112, 112, 3)
         assert batch.images.dtype == np.uint8
-        assert batch.labels.shape == (256,)
-        assert batch.labels.dtype == np.int32
+        assert batch.targets.shape == (256,)
+        assert batch.targets.dtype == np.int32
         count += 1
     assert count == 24
     assert loader.unreadable == {}
@@ -87,7 +87,7 @@ def test_every_picture_at_most_once_with_its_label(numbers: ImageSet) -> None:
     seen = []
     for batch in batches_of(loader, 0):
         found = numbers_and_flips(batch)
-        assert batch.labels.tolist() == [(number - 1) // 4 for number, _ in found]
+        assert batch.targets.tolist() == [(number - 1) // 4 for number, _ in found]
         seen += [number for number, _ in found]
     assert len(seen) == len(set(seen)) == 96
 
@@ -206,7 +206,7 @@ def test_a_receiver_that_writes_into_a_batch_changes_no_other(numbers: ImageSet)
     for batch in batches_of(Loader(numbers, batch_size=60, seed=1), 0):
         batches.append(numbers_and_flips(batch))
         batch.images[:] = 0
-        batch.labels[:] = 0
+        batch.targets[:] = 0
     assert batches == expected
     assert epoch_of(Loader(numbers, batch_size=60, seed=1), 0) == expected
 
@@ -241,7 +241,7 @@ def test_a_damaged_record_is_replaced_by_the_next(
     replaced = [[(instead if item == number else item, flip) for item, flip in batch] for batch in sound]
     assert epoch_of(loader, 0) == replaced
     for batch in batches_of(loader, 1):
-        assert batch.labels.tolist() == [(item - 1) // 4 for item, _ in numbers_and_flips(batch)]
+        assert batch.targets.tolist() == [(item - 1) // 4 for item, _ in numbers_and_flips(batch)]
     assert list(loader.unreadable) == [number - 1]
 
 

@@ -59,7 +59,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def copied(loader: Loader, first: int, last: int) -> Batches:
-    return [(batch.images.copy(), batch.labels.copy(), batch.epoch) for batch in loader.batches(first, last)]
+    return [(batch.images.copy(), batch.targets.copy(), batch.epoch) for batch in loader.batches(first, last)]
 
 
 def equal(some: Batches, others: Batches) -> bool:
@@ -77,7 +77,7 @@ def equal(some: Batches, others: Batches) -> bool:
     seed=st.integers(0, 2**32 - 1),
     first=st.integers(0, 60),
     count=st.integers(0, 30),
-    augment=st.sampled_from([AugmentConfig(), AugmentConfig(0.5, 0.5, 0.5)]),
+    augment=st.sampled_from([AugmentConfig(), AugmentConfig(0.5, 0.5, 0.5, 0.5, 0.5)]),
 )
 def test_ranks_processes_and_resume_change_nothing(
     processes: int, ranks: int, batch_size: int, seed: int, first: int, count: int, augment: AugmentConfig
@@ -121,7 +121,7 @@ def test_batches_asked_for_again() -> None:
             for step in range(first, min(last, first + 4)):  # and not to the end
                 batch = next(batches)
                 assert np.array_equal(batch.images, plain[step][0])
-                assert np.array_equal(batch.labels, plain[step][1])
+                assert np.array_equal(batch.targets, plain[step][1])
         earlier = loader.batches(0, 30)
         next(earlier)
         assert equal(copied(loader, 0, 30), plain)
@@ -156,8 +156,8 @@ def test_damaged_pictures_are_replaced_and_counted_once() -> None:
     images = OddSet({10: "unreadable", 11: "unreadable"})
     with Loader(images, batch_size=50, seed=1, workers=3) as loader:
         for batch in loader.batches(0, 12):
-            assert np.array_equal(batch.images[:, 0, 0, 0], batch.labels)
-            assert not np.isin(batch.labels, [10, 11]).any()
+            assert np.array_equal(batch.images[:, 0, 0, 0], batch.targets)
+            assert not np.isin(batch.targets, [10, 11]).any()
         assert loader.unreadable == {10: "picture 10 is torn", 11: "picture 11 is torn"}
 
 
@@ -285,7 +285,7 @@ CLEAN = """
         loader = Loader(OddSet(dict.fromkeys(range(200), "jittor")), batch_size=20, seed=1, workers=2)
         import sface.models  # prepares Jittor's import
         import jittor
-        print(sum(len(batch.labels) for batch in loader.batches(0, 20)))
+        print(sum(len(batch.targets) for batch in loader.batches(0, 20)))
 """
 
 
