@@ -21,6 +21,19 @@ MARGIN = 1e-6
 FOLDS = 10
 
 
+def pairs_needed(fmr: float) -> int:
+    """The impostor pairs that it takes to measure the false match rate `fmr`: 3 / fmr.
+
+    With fewer, not even a set without any false match would show that the rate is that low: by the rule of three
+    (ISO/IEC 19795-1; Hanley, Lippman-Hand, JAMA 249, 1983) it would only be known to be below 3 / pairs, at 95 %.
+
+    Raises UsageError unless 0 < fmr < 1.
+    """
+    if not 0 < fmr < 1:
+        raise UsageError(f"false match rate {fmr:g}: must be above 0 and below 1, such as 0.001")
+    return math.ceil(round(3 / max(fmr, 1e-300), 6))  # rounded: 3 / 0.1 need not be 30
+
+
 def threshold_at_fmr(impostors: ArrayLike, fmr: float) -> tuple[float, float]:
     """The smallest threshold at which no more than the share `fmr` of impostor pairs is the same, and that share.
 
@@ -28,30 +41,38 @@ def threshold_at_fmr(impostors: ArrayLike, fmr: float) -> tuple[float, float]:
     The threshold lies MARGIN, or half the way to the next similarity if that is nearer, above the highest similarity
     that has to be shut out. Equal similarities are shut out together, so the share may be well below `fmr`.
 
-    Raises UsageError unless 0 < fmr < 1, DataError where there are fewer than 1 / fmr pairs.
+    Raises UsageError unless 0 < fmr < 1, DataError where there are fewer pairs than `pairs_needed`, or the threshold
+    would be above 1.
     """
-    if not 0 < fmr < 1:
-        raise UsageError(f"false match rate {fmr:g}: must be above 0 and below 1, such as 0.001")
+    needed = pairs_needed(fmr)
     scores = np.sort(_scores(impostors))
-    count = len(scores)
-    allowed = math.floor(fmr * count)
-    if count and (allowed + 1) / count <= fmr:  # the product was rounded down: 0.29 * 100 < 29
-        allowed += 1
-    if allowed < 1:
+    if len(scores) < needed:
         raise DataError(
-            f"a false match rate of {fmr:g} takes {math.ceil(1 / fmr):,} impostor pairs or more to measure, there are "
-            f"{count:,}; take a larger set or a higher rate"
+            f"a false match rate of {fmr:g} takes {needed:,} impostor pairs or more to measure, there are "
+            f"{len(scores):,}; take a larger set or a higher rate"
         )
-    shut_out = scores[count - allowed - 1]
-    above = scores[np.searchsorted(scores, shut_out, side="right") :]
-    margin = min(MARGIN, (above[0] - shut_out) / 2) if len(above) else MARGIN
-    threshold = float(max(shut_out + margin, np.nextafter(shut_out, np.inf)))
+    threshold = lowest_threshold(scores, fmr)
     if threshold > 1:
         raise DataError(
             f"more than a share of {fmr:g} of the impostor pairs are equal pictures (similarity 1): "
             "the set shows the same photo under two names"
         )
     return threshold, fmr_at(scores, threshold)
+
+
+def lowest_threshold(impostors: NDArray[np.float64], fmr: float) -> float:
+    """The threshold of `threshold_at_fmr` for similarities (P,) that rise, whatever their number; minus infinity where
+    `fmr` is 1, and above 1 where too many similarities are 1."""
+    count = len(impostors)
+    allowed = math.floor(fmr * count)
+    if (allowed + 1) / count <= fmr:  # the product was rounded down: 0.29 * 100 < 29
+        allowed += 1
+    if allowed == count:
+        return -math.inf
+    shut_out = impostors[count - allowed - 1]
+    above = np.searchsorted(impostors, shut_out, side="right")
+    margin = min(MARGIN, (impostors[above] - shut_out) / 2) if above < count else MARGIN
+    return float(max(shut_out + margin, np.nextafter(shut_out, np.inf)))
 
 
 def fmr_at(impostors: ArrayLike, threshold: float) -> float:
@@ -64,18 +85,20 @@ def fnmr_at(genuine: ArrayLike, threshold: float) -> float:
     return float(np.mean(_scores(genuine, "genuine") < threshold))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TenFold:
     """Accuracy of ten folds.
 
     accuracy   mean of the folds' shares of pairs decided rightly
     std        their standard deviation (of ten values as they are, not an estimate from a sample)
     threshold  mean of the folds' thresholds, squared Euclidean distance
+    right      which pairs were decided rightly, bool (P,)
     """
 
     accuracy: float
     std: float
     threshold: float
+    right: NDArray[np.bool_]
 
 
 def ten_fold_accuracy(distances: ArrayLike, same: ArrayLike) -> TenFold:
@@ -93,12 +116,21 @@ def ten_fold_accuracy(distances: ArrayLike, same: ArrayLike) -> TenFold:
     if len(values) < FOLDS or len(values) != len(truth):
         raise DataError(f"{len(values)} distances and {len(truth)} decisions: needed are ten pairs or more of both")
     thresholds = np.arange(0, 4, 0.01)
-    right = (values[:, None] < thresholds) == truth[:, None]  # (P, T)
-    folds = np.array_split(np.arange(len(values)), FOLDS)
-    right_in_fold = np.array([right[fold].sum(axis=0) for fold in folds])  # (10, T)
-    best = np.argmax(right_in_fold.sum(axis=0) - right_in_fold, axis=1)  # (10,), of the other nine folds
-    accuracies = right_in_fold[np.arange(FOLDS), best] / [len(fold) for fold in folds]
-    return TenFold(float(accuracies.mean()), float(accuracies.std()), float(thresholds[best].mean()))
+    folds = list(zip(np.array_split(values, FOLDS), np.array_split(truth, FOLDS), strict=True))
+    right_in_fold = np.array([_right(fold, genuine, thresholds) for fold, genuine in folds])  # (10, T)
+    best = thresholds[np.argmax(right_in_fold.sum(axis=0) - right_in_fold, axis=1)]  # (10,), of the other nine folds
+    right = [(fold < threshold) == genuine for (fold, genuine), threshold in zip(folds, best, strict=True)]
+    accuracies = np.array([fold.mean() for fold in right])
+    return TenFold(float(accuracies.mean()), float(accuracies.std()), float(best.mean()), np.concatenate(right))
+
+
+def _right(
+    distances: NDArray[np.float64], same: NDArray[np.bool_], thresholds: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """How many of the pairs (P,) are decided rightly at each threshold (T,)."""
+    genuine, impostor = (np.searchsorted(np.sort(distances[kind]), thresholds) for kind in (same, ~same))  # below
+    right: NDArray[np.int64] = genuine + (np.count_nonzero(~same) - impostor)
+    return right
 
 
 def squared_distances(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:

@@ -4,9 +4,10 @@ brought to unit length; squared Euclidean distance; ten folds (metrics.ten_fold_
 What gives embeddings is a callable: uint8 (N, S, S, 3) RGB → float32 (N, D).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,8 @@ from .bin_sets import BinSet
 from .metrics import squared_distances, ten_fold_accuracy
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +53,13 @@ def pair_distances(
     flip   whether the mirror image's embedding is added
     Raises DataError where an embedding is not finite or of length 0, ImageError as `BinSet.images`.
     """
-    if batch < 2 or batch % 2:
-        raise ValueError(f"a batch of {batch} images: must be even, as pairs are not split")
     distances = np.empty(last - first, dtype=np.float64)
     length_sum = 0.0
-    for start in range(first, last, batch // 2):
-        stop = min(start + batch // 2, last)
-        images = bin_set.images(start, stop)  # (2n, S, S, 3)
-        count = len(images)
-        full = np.concatenate([images, np.repeat(images[-1:], batch - count, axis=0)])
-        raw = [_checked(embed(full), bin_set, batch)[:count]]
-        if flip:
-            raw.append(_checked(embed(np.ascontiguousarray(full[:, :, ::-1])), bin_set, batch)[:count])
-        summed = np.sum(raw, axis=0)  # (2n, D)
-        if not summed.any(axis=1).all():
-            raise DataError(f"{bin_set.path}: the embedding of an image is 0 throughout; the network is damaged")
+    for start, images in ahead(lambda start, stop: (start, bin_set.images(start, stop)), spans(first, last, batch)):
+        summed, lengths = raw_embeddings(embed, images, str(bin_set.path), batch=batch, flip=flip)
+        stop = start + len(images) // 2
         distances[start - first : stop - first] = squared_distances(summed[0::2], summed[1::2])
-        length_sum += float(np.linalg.norm(raw, axis=2).sum()) / (2 * len(raw))
+        length_sum += float(lengths.sum()) / 2
     return distances, length_sum
 
 
@@ -85,9 +78,53 @@ def verify(embed: Embed, bin_set: BinSet, *, batch: int = 64, flip: bool = True)
     return verification_result(bin_set.name, distances, length_sum, bin_set.same)
 
 
-def _checked(embeddings: NDArray[Any], bin_set: BinSet, batch: int) -> NDArray[np.float64]:
+def spans(first: int, last: int, batch: int) -> list[tuple[int, int]]:
+    """The pairs `first` .. `last` - 1 in parts of `batch` images, the last of fewer: where each starts and stops."""
+    if batch < 2 or batch % 2:
+        raise ValueError(f"a batch of {batch} images: must be even, as pairs are not split")
+    step = batch // 2
+    return [(start, min(start + step, last)) for start in range(first, last, step)]
+
+
+def ahead(work: Callable[..., Result], jobs: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+    """`work(*job)` of each job, in order, done in a thread that is one job ahead of who takes the results.
+
+    What `work` raises is raised in the job's turn.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        coming = None
+        for job in jobs:
+            ready, coming = coming, thread.submit(work, *job)
+            if ready is not None:
+                yield ready.result()
+        if coming is not None:
+            yield coming.result()
+
+
+def raw_embeddings(
+    embed: Embed, images: NDArray[np.uint8], where: str, *, batch: int, flip: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Raw embeddings float64 (n, D) of n <= `batch` images uint8 (n, S, S, 3), the mirror image's added where `flip`,
+    and their length float64 (n,), the mean of both where `flip`.
+
+    embed  is given `batch` images: what is too much is the last image again
+    where  what an error names
+    Raises DataError where an embedding is not finite or of length 0.
+    """
+    count = len(images)
+    full = np.concatenate([images, np.repeat(images[-1:], batch - count, axis=0)])
+    raw = [_checked(embed(full), where, batch)[:count]]
+    if flip:
+        raw.append(_checked(embed(np.ascontiguousarray(full[:, :, ::-1])), where, batch)[:count])
+    summed = np.sum(raw, axis=0)  # (n, D)
+    if not summed.any(axis=1).all():
+        raise DataError(f"{where}: the embedding of an image is 0 throughout; the network is damaged")
+    return summed, np.linalg.norm(raw, axis=2).mean(axis=0)
+
+
+def _checked(embeddings: NDArray[Any], where: str, batch: int) -> NDArray[np.float64]:
     if embeddings.ndim != 2 or len(embeddings) != batch:
-        raise DataError(f"{bin_set.path}: {batch} images gave embeddings of shape {embeddings.shape}")
+        raise DataError(f"{where}: {batch} images gave embeddings of shape {embeddings.shape}")
     if not np.isfinite(embeddings).all():
-        raise DataError(f"{bin_set.path}: an embedding is not a number; the network is damaged, or its training failed")
+        raise DataError(f"{where}: an embedding is not a number; the network is damaged, or its training failed")
     return embeddings.astype(np.float64)

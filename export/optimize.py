@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import ModelError, PreprocessError
 from ..files import sha256, write_bytes
 from ..known_files import KNOWN_FILES
-from ..metadata import ModelMetadata, Preprocess, from_props
+from ..metadata import PREFIX, ModelMetadata, Preprocess, from_props
 from ..network_input import network_input
 from ..onnx_session import in_one_line, open_session
 from .free_batch import fix_batch, free_batch
@@ -83,12 +83,16 @@ def optimize(
     unlist_weights.apply(model)
     size, dimension = _sizes(model, source)
     metadata = _describe(model, source, preprocess, size, dimension)
+    if lowering and lowering.precision == "int8":  # its embeddings are others
+        metadata = metadata.without_threshold()
     nodes_before = len(proto.graph.node)
     run_passes(model, without={*without, *target.without})
     if target.batch is None:
         free_batch(model)
     else:
         fix_batch(model, target.batch)
+    for name in [name for name in model.metadata_props if name.startswith(PREFIX)]:
+        del model.metadata_props[name]
     model.metadata_props.update(metadata.to_props())
     data = serialize(model)
     reference, optimized = on_rows(session), on_rows(open_session(data, str(source)))

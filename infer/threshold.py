@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..errors import ModelError, UsageError
-from ..metadata import ModelMetadata
+from ..errors import UsageError
+from ..metadata import ModelMetadata, check_threshold
 from .verification import ThresholdSource
 
 # For a model file without any threshold: near those of published networks (0.363 for OpenCV's SFace).
@@ -18,6 +18,7 @@ class Threshold:
     source: ThresholdSource
     fmr: float | None = None
     threshold_set: str | None = None
+    fmr_interval: tuple[float, float] | None = None
     note: str | None = None
 
 
@@ -27,25 +28,18 @@ def choose_threshold(given: float | None, metadata: ModelMetadata, detector: str
     Raises UsageError where `given` is no cosine, ModelError where the file's is none.
     """
     if given is not None:
-        if not _is_cosine(given):
+        if not -1 <= given <= 1:  # nor NaN
             raise UsageError(f"threshold {given:g}: must be a cosine, from -1 to 1")
         return Threshold(float(given), "given")
+    check_threshold(metadata, file)
     if metadata.threshold is not None and metadata.fmr is not None:
-        if not _is_cosine(metadata.threshold) or not 0 <= metadata.fmr <= 1:
-            raise ModelError(
-                f"{file}: its threshold is {metadata.threshold:g} for FMR {metadata.fmr:g}; run sface calibrate again"
-            )
         note = None if metadata.detector == detector else _detector_note(metadata.detector, detector)
-        return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, note)
+        low, high = metadata.fmr_low, metadata.fmr_high
+        interval = None if low is None or high is None else (low, high)
+        return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, interval, note)
     if metadata.published_threshold is not None:
-        if not _is_cosine(metadata.published_threshold):
-            raise ModelError(f"{file}: its published threshold is {metadata.published_threshold:g}; get the file again")
         return Threshold(metadata.published_threshold, "published")
     return Threshold(DEFAULT_THRESHOLD, "default")
-
-
-def _is_cosine(value: float) -> bool:
-    return -1 <= value <= 1  # false for NaN
 
 
 def _detector_note(measured: str | None, used: str) -> str:

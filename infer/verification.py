@@ -24,6 +24,7 @@ class Verification:
     threshold_source  "file": measured, and written into the model file; "given" by the caller; "published" by those who
                       trained the network; "default": none of these
     fmr               the false match rate measured at the threshold, a share; None unless it is the file's
+    fmr_interval      of 95 % over people; None unless the file has it
     threshold_set     the set that it was measured on; None unless it is the file's
     faces             the two faces, in the order of the photos
     model             path of the model file, model_sha256: of its bytes
@@ -38,6 +39,7 @@ class Verification:
     threshold: float
     threshold_source: ThresholdSource
     fmr: float | None
+    fmr_interval: tuple[float, float] | None
     threshold_set: str | None
     faces: tuple[FaceInfo, FaceInfo]
     model: str

@@ -143,6 +143,7 @@ class FaceVerifier:
             threshold=self.threshold,
             threshold_source=self.threshold_details.source,
             fmr=self.threshold_details.fmr,
+            fmr_interval=self.threshold_details.fmr_interval,
             threshold_set=self.threshold_details.threshold_set,
             faces=faces,
             model=str(self.embedder.path),

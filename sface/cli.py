@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import shlex
 import sys
 import traceback
 import warnings
@@ -33,6 +34,8 @@ VERBS = {
     "enroll": ("enroll", "add people's photos to a gallery"),
     "identify": ("identify", "who is on a photo, of the people in a gallery?"),
     "gallery": ("gallery", "check a gallery and list its people, or remove one"),
+    "eval": ("eval", "measure how well networks tell people apart, with intervals; write a report"),
+    "card": ("card", "write a model card from a model file and its evaluation"),
     "calibrate": ("calibrate", "measure the threshold for a false match rate and write it into the file"),
 }
 
@@ -93,6 +96,7 @@ def _answer(module: ModuleType, parser: argparse.ArgumentParser, arguments: list
     """Run a verb; whatever goes wrong becomes one line, or one JSON object, and an exit code of 2 or more."""
     try:
         args = parser.parse_args(arguments)
+        args.command = shlex.join([*parser.prog.split(), *arguments])
         output = Output(as_json=args.json, quiet=args.quiet)
         code: int = module.run(args, output)
         return code

@@ -5,7 +5,8 @@ Plain text in, plain text out: reading needs no onnx (onnxruntime gives the prop
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from .errors import ModelError
@@ -20,7 +21,8 @@ PREPROCESS: tuple[str, ...] = get_args(Preprocess)
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """A model file's own words. The four fields of the threshold are set together, by `sface calibrate`, or not at all.
+    """A model file's own words. The fields of the threshold are set together, by `sface calibrate`, or not at all;
+    older files have of them `threshold`, `fmr`, `threshold_set` and `detector` alone.
 
     preprocess     the input: float32 (N, 3, S, S), RGB, "raw" 0..255 or "centered" (x - 127.5) / 127.5
     input_size     S, in pixels
@@ -32,9 +34,13 @@ class ModelMetadata:
     training_set   the set's name
     sface_version  of the project that wrote the file
     threshold      cosine; two faces are the same when their similarity is at or above it
-    fmr            the false match rate measured at the threshold, a share
+    fmr            the false match rate measured at the threshold, a share; fmr_low, fmr_high: its interval of 95 % over
+                   people
+    fnmr           the false non-match rate there, a share; fnmr_low, fnmr_high: its interval
     threshold_set  the name of the set that it was measured on
     detector       the detector that found the faces of that set ("mtcnn", "yunet", "aligned")
+    threshold_people          in that set, with a face that could be used
+    threshold_impostor_pairs  that `fmr` was counted on; threshold_genuine_pairs, that `fnmr` was
     published_threshold  cosine that those who trained the network recommend, without a measured rate
     """
 
@@ -49,9 +55,21 @@ class ModelMetadata:
     sface_version: str = ""
     threshold: float | None = None
     fmr: float | None = None
+    fmr_low: float | None = None
+    fmr_high: float | None = None
+    fnmr: float | None = None
+    fnmr_low: float | None = None
+    fnmr_high: float | None = None
     threshold_set: str | None = None
     detector: str | None = None
+    threshold_people: int | None = None
+    threshold_impostor_pairs: int | None = None
+    threshold_genuine_pairs: int | None = None
     published_threshold: float | None = None
+
+    def without_threshold(self) -> "ModelMetadata":
+        """The same without what `sface calibrate` measured: that holds for one file's embeddings."""
+        return replace(self, **dict.fromkeys(_OF_THE_THRESHOLD))  # type: ignore[arg-type]
 
     def to_props(self) -> dict[str, str]:
         """The properties to store, `{"sface.preprocess": "raw", ...}`; fields that are None are left out."""
@@ -60,12 +78,16 @@ class ModelMetadata:
         return {PREFIX + "format": FORMAT, **props}
 
 
+# What `sface calibrate` measures.
+_MEASURED_SHARES = ("threshold", "fmr", "fmr_low", "fmr_high", "fnmr", "fnmr_low", "fnmr_high")
+_MEASURED_COUNTS = ("threshold_people", "threshold_impostor_pairs", "threshold_genuine_pairs")
+_OF_THE_THRESHOLD = (*_MEASURED_SHARES, *_MEASURED_COUNTS, "threshold_set", "detector")
 _TYPES: dict[str, type] = {
     "input_size": int,
     "input_scale": float,
     "embedding_size": int,
-    "threshold": float,
-    "fmr": float,
+    **dict.fromkeys(_MEASURED_SHARES, float),
+    **dict.fromkeys(_MEASURED_COUNTS, int),
     "published_threshold": float,
 }
 
@@ -94,3 +116,25 @@ def from_props(props: Mapping[str, str], file: str) -> ModelMetadata | None:
     if metadata.preprocess not in PREPROCESS:
         raise ModelError(f"{file}: unknown preprocess {metadata.preprocess!r} in its metadata; update sface")
     return metadata
+
+
+def check_threshold(metadata: ModelMetadata, file: str) -> None:
+    """Raises ModelError, which names `file`, where what its metadata say of thresholds can't be: a threshold that is no
+    cosine, a rate that is no share or lies outside its interval, a count below 1.
+    """
+    shares = (metadata.fmr_low, metadata.fmr, metadata.fmr_high), (metadata.fnmr_low, metadata.fnmr, metadata.fnmr_high)
+    counts = metadata.threshold_people, metadata.threshold_impostor_pairs, metadata.threshold_genuine_pairs
+    ordered = [[value for value in (0, *triple, 1) if value is not None] for triple in shares]
+    # NaN is neither above nor below anything.
+    if not (
+        _is_cosine(metadata.threshold)
+        and all(low <= high for values in ordered for low, high in pairwise(values))
+        and all(count is None or count >= 1 for count in counts)
+    ):
+        raise ModelError(f"{file}: the threshold in its metadata is damaged; run sface calibrate again")
+    if not _is_cosine(metadata.published_threshold):
+        raise ModelError(f"{file}: its published threshold is {metadata.published_threshold:g}; get the file again")
+
+
+def _is_cosine(value: float | None) -> bool:
+    return value is None or -1 <= value <= 1

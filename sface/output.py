@@ -45,6 +45,11 @@ class Output:
             print(f"error: {_in_one_line(error)}", file=sys.stderr, flush=True)
 
 
+def printable(text: str) -> str:
+    """`text` on one line, without what would steer a terminal or turn the direction of writing."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _as_fields(error: SFaceError) -> dict[str, Any]:
     return {"error": {"code": error.code, "message": _in_one_line(error)}}
 

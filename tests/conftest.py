@@ -15,7 +15,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PEOPLE, PHOTOS = 6, 8
 
 # Marks of tests that run only where `-m` names them: they need what is not everywhere, or too much time.
-ON_DEMAND = ("network", "gpu", "hours")
+ON_DEMAND = ("network", "gpu", "browser", "hours")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

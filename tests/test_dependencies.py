@@ -71,6 +71,8 @@ EXTRAS = ("jittor", "mpi4py", "safetensors", "tqdm", "matplotlib", "onnx", "onnx
         (["optimize", "MODEL", "-o", "OUT"], "onnx", "export"),
         (["inspect", "MODEL"], "onnx", "export"),
         (["calibrate", "MODEL", "--data", "SET", "--fmr", "0.1"], "onnx", "export"),
+        (["card", "MODEL"], "onnx", "export"),
+        (["eval", "MODEL", "--data", "SET"], "sklearn", "eval"),
         (["data", "check", "SET", "--plot", "P.png"], "matplotlib", "train"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,

@@ -10,13 +10,14 @@ import numpy as np
 import onnx
 import pytest
 
+from sface import __version__
 from sface.cli import main
 from sface.export import precision
 from sface.export.calibration import CROPS, evenly, read_crops
 from sface.export.metadata import read_metadata
 from sface.infer import FaceEmbedder
 from sface.train.synthetic import draw_crops
-from tests.tiny_models import write_model
+from tests.tiny_models import raw_metadata, write_model
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,27 @@ def test_optimize(
     assert (embed(out) * expected).sum(axis=1).mean() > least
     metadata = read_metadata(out)
     assert metadata is not None and metadata.preprocess == ("raw" if normalised else "centered")
+
+
+@pytest.mark.parametrize(("name", "kept"), [("fp16", True), ("int8", False)])
+def test_a_measured_threshold_is_not_another_files(name: str, kept: bool, folder: Path, tmp_path: Path) -> None:
+    """int8 changes the similarities; fp16 doesn't by more than rounding."""
+    measured = raw_metadata(
+        sface_version=__version__,
+        threshold=0.4,
+        fmr=0.001,
+        fmr_high=0.002,
+        threshold_set="them",
+        detector="mtcnn",
+        threshold_people=30,
+    )
+    source, out = write_model(tmp_path / "a.onnx", metadata=measured), tmp_path / "b.onnx"
+    assert main(["optimize", str(source), "-o", str(out), "--precision", name, "--calibration", str(folder)]) == 0
+    expected = measured if kept else measured.without_threshold()
+    assert read_metadata(out) == expected
+    assert (expected.threshold, expected.threshold_people, expected.detector) == (
+        (0.4, 30, "mtcnn") if kept else (None, None, None)
+    )
 
 
 def test_export(run_folder: Path, folder: Path, model_file: Path, tmp_path: Path) -> None:

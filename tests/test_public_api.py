@@ -26,7 +26,7 @@ sface.infer.FaceVerifier.verify(self, a, b, *, names=('first photo', 'second pho
 sface.infer.FaceVerifier.verify_many(self, pairs)
 sface.infer.FaceVerifier.embed(self, photos)
 sface.infer.FaceVerifier.compare(e1, e2)
-sface.infer.Verification(same, similarity, threshold, threshold_source, fmr,\
+sface.infer.Verification(same, similarity, threshold, threshold_source, fmr, fmr_interval,\
  threshold_set, faces, model, model_sha256, detector, provider, timings, notes)
 sface.infer.Verification.to_dict(self)
 sface.infer.FaceInfo(photo, box, landmarks, score, found, quality)

@@ -153,7 +153,11 @@ def test_the_defaults_are_the_published_ones(folder: Path) -> None:
         weight_decay=5e-4,
     )
     assert resources == Resources(
-        str(folder / DEFAULT_ROOT), eval_root=None, target=None, workers_id="cpu", num_workers=_loader_processes()
+        str(folder / DEFAULT_ROOT),
+        eval_root=None,
+        target=None,
+        workers_id="cpu",
+        num_workers=_loader_processes(with_teacher=False),
     )
 
 

@@ -1,6 +1,8 @@
 """Any batch of a training: which crops it holds, mirrored or not and how changed, their decoding, and what is to be
 learned of them."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,7 @@ from .image_sets import Image, ImageSet
 from .teacher import Teacher
 
 # int32 (b,), the labels of b crops; or float32 (b, D), unit vectors, what a teacher says of them.
-Targets = npt.NDArray[np.int32] | npt.NDArray[np.float32]
+Targets = npt.NDArray[Any]
 
 UNREADABLE_SHARE = 0.01  # a set of which more than this can't be read is refused
 NO_IMAGE = -1

@@ -1,12 +1,14 @@
 """Measure the threshold for a false match rate on a set of people's faces and write it into the model file."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, ImageError, NoFaceError, UsageError
+from ..errors import DataError, ImageError, NoFaceError, SFaceError, UsageError
 from ..metadata import PREPROCESS
 from ..output import Output
 from ..progress import progress
@@ -15,16 +17,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..align.detector import Detector
+    from ..evaluate.calibration import Calibration
+    from ..evaluate.figures import Rate
+    from ..infer.crops_ahead import Crop
     from ..infer.embedder import FaceEmbedder
+    from ..train.image_sets import ImageSet
 
 
 @dataclass(frozen=True, slots=True)
 class _Faces:
-    """The faces to measure on: who each is, and what gives the crop of one, uint8 (S, S, 3) RGB."""
+    """The faces to measure on: who is on each picture, its crop or why there is none, and what found the faces."""
 
     labels: list[int]
-    crop: "Callable[[int], NDArray[np.uint8]]"
+    crops: "Iterator[Crop]"
     detector: str
 
 
@@ -44,43 +49,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
+    import numpy as np
+
     from .. import dependencies, files
-    from ..evaluate.metrics import fnmr_at, threshold_at_fmr
-    from ..evaluate.pairs import LIMIT, draw_pairs, similarities
+    from ..evaluate.calibration import calibrate, must_support
+    from ..evaluate.pairs import LIMIT
     from ..export.metadata import write_metadata
     from ..infer.embedder import FaceEmbedder
 
-    if not 1 / LIMIT <= args.fmr < 1:
-        raise UsageError(f"--fmr {args.fmr:g}: must be from {1 / LIMIT:g} to below 1, such as 1e-3")
+    lowest = 3 / LIMIT
+    if not lowest <= args.fmr < 1:
+        raise UsageError(f"--fmr {args.fmr:g}: must be from {lowest:g} to below 1, such as 1e-3")
     dependencies.require("onnx", "export")  # now, not when all is measured and the threshold can't be written
     embedder = FaceEmbedder(args.model, preprocess=args.preprocess)
-    faces = _open(args, embedder.input_size)
-    embeddings, labels, skipped = _embed(faces, embedder, output)
-    impostor_pairs, genuine_pairs = (draw_pairs(labels, genuine=genuine) for genuine in (False, True))
-    try:
-        threshold, fmr = threshold_at_fmr(similarities(embeddings, impostor_pairs), args.fmr)
-        fnmr = fnmr_at(similarities(embeddings, genuine_pairs), threshold)
-    except DataError as error:
-        raise DataError(f"{args.data}: {error}") from None
+    with _open(args, embedder.input_size) as faces:
+        try:
+            must_support(np.array(faces.labels), args.fmr)  # now too: embedding may take hours
+            units, labels, skipped = _embed(faces, embedder, output)
+            measured = calibrate(units, labels, args.fmr)
+        except DataError as error:
+            raise DataError(f"{args.data}: {error}") from None
     name = args.data.resolve().name
-    measured = replace(embedder.metadata, threshold=threshold, fmr=fmr, threshold_set=name, detector=faces.detector)
-    write_metadata(args.model, measured)
+    rates = {
+        "threshold": measured.threshold,
+        "fmr": measured.fmr.value,
+        "fmr_low": measured.fmr.low,
+        "fmr_high": measured.fmr.high,
+        "fnmr": measured.fnmr.value,
+        "fnmr_low": measured.fnmr.low,
+        "fnmr_high": measured.fnmr.high,
+    }
+    counts = {"people": measured.people, "impostor_pairs": measured.fmr.count, "genuine_pairs": measured.fnmr.count}
+    origin = {"threshold_set": name, "detector": faces.detector}
+    written = {**rates, **origin, **{f"threshold_{what}": count for what, count in counts.items()}}
+    write_metadata(args.model, replace(embedder.metadata, **written))
     basis = f"the crops of {name}" if faces.detector == "aligned" else f"{name} with {faces.detector}"
     output.result(
-        f"threshold {threshold:.3f} for FMR {_percent(args.fmr)} (measured {_percent(fmr)} of {len(impostor_pairs):,} "
-        f"impostor pairs; FNMR {_percent(fnmr)} of {len(genuine_pairs):,} genuine pairs) on {basis}, "
-        f"written to {args.model}",
+        f"{_in_words(measured, args.fmr)} on {basis}, written to {args.model}",
         {
-            "threshold": threshold,
-            "fmr": fmr,
+            **rates,
             "fmr_asked_for": args.fmr,
-            "impostor_pairs": len(impostor_pairs),
-            "fnmr": fnmr,
-            "genuine_pairs": len(genuine_pairs),
+            **counts,
             "faces": len(labels),
             **skipped,
-            "threshold_set": name,
-            "detector": faces.detector,
+            **origin,
             "model": str(args.model),
             "model_sha256": files.sha256(args.model),
         },
@@ -88,87 +100,92 @@ def run(args: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _open(args: argparse.Namespace, size: int) -> _Faces:
+@contextmanager
+def _open(args: argparse.Namespace, size: int) -> Iterator[_Faces]:
     """The faces of `--data`, whose crops are `size` pixels wide and high."""
     from ..evaluate.pairs import people_in
+    from ..infer.crops_ahead import crops_ahead, read_crop
 
     is_image_set = any((args.data / name).is_file() for name in ("property", "imgs.txt", "train.rec"))
     if args.detector is not None and (args.aligned or is_image_set):
         raise UsageError(f"--detector {args.detector}: {args.data} holds crops, in which no face is looked for")
     if is_image_set:
-        return _open_image_set(args.data, size)
+        from ..train.image_sets import open_image_set
+
+        images = open_image_set(args.data)
+        if images.size != size:
+            raise DataError(f"{args.data}: its crops have {images.size} pixels a side, the network takes {size}")
+        yield _Faces(images.labels.tolist(), (_image(images, index) for index in range(len(images))), "aligned")
+        return
     people = people_in(args.data)
     labels = [label for label, photos in enumerate(people.values()) for _ in photos]
     paths = [photo for photos in people.values() for photo in photos]
     if args.aligned:
-        return _Faces(labels, lambda index: _read_crop(paths[index], size), "aligned")
+        from ..infer.photo import PhotoReader
+
+        reader = PhotoReader(None, "best", size)
+        yield _Faces(labels, (read_crop(reader, path) for path in paths), "aligned")
+        return
     from ..align.detector import load_detector
-    from ..align.similarity import load_scikit_image
 
-    load_scikit_image()
-    detector = load_detector(args.detector)
-    return _Faces(labels, lambda index: _cut_out(paths[index], detector, size), detector.name)
-
-
-def _open_image_set(root: Path, size: int) -> _Faces:
-    from ..train.image_sets import open_image_set
-
-    images = open_image_set(root)
-    if images.size != size:
-        raise DataError(f"{root}: its crops have {images.size} pixels a side, the network takes {size}")
-    return _Faces(images.labels.tolist(), images.image, "aligned")
+    detector = load_detector(args.detector).name
+    with crops_ahead(paths, size, detector=args.detector) as crops:
+        yield _Faces(labels, crops, detector)
 
 
-def _read_crop(path: Path, size: int) -> "NDArray[np.uint8]":
-    from ..align.image import load_image
-
-    crop = load_image(path)
-    if crop.shape != (size, size, 3):
-        height, width = crop.shape[:2]
-        raise DataError(f"{path}: {width}x{height} pixels, not a crop of {size}x{size}; for photos leave out --aligned")
-    return crop
-
-
-def _cut_out(path: Path, detector: "Detector", size: int) -> "NDArray[np.uint8]":
-    from ..align.crop import align_face
-    from ..align.find import find_faces
-    from ..align.image import load_image
-
-    image = load_image(path)
-    (face,), _ = find_faces(image, detector)
-    return align_face(image, face.landmarks, size)
+def _image(images: "ImageSet", index: int) -> "Crop":
+    try:
+        return images.image(index)
+    except ImageError as error:
+        return error
 
 
 def _embed(
     faces: _Faces, embedder: "FaceEmbedder", output: Output
 ) -> "tuple[NDArray[np.float32], NDArray[np.int64], dict[str, int]]":
-    """Unit embeddings (N, D) and labels (N,) of the faces that could be used, and how many could not, by reason."""
+    """Unit embeddings (N, D) and labels (N,) of the faces that could be used, and how many could not, by reason.
+
+    Without mirror images, as a file is used unless the caller asks for them. Raises DataError where none can be used.
+    """
     import numpy as np
 
     from ..infer.embedder import CHUNK
 
-    crops: list[NDArray[np.uint8]] = []
-    units = [np.empty((0, embedder.embedding_size), dtype=np.float32)]
-    labels = []
-    skipped = {"unreadable": 0, "faceless": 0}
+    units = []
+    labels: list[int] = []
+    failures: list[SFaceError] = []
+    pictures = zip(faces.labels, faces.crops, strict=True)
     with progress(len(faces.labels), "pictures", output) as advance:
-        for index, label in enumerate(faces.labels):
-            try:
-                crops.append(faces.crop(index))
-            except (ImageError, NoFaceError) as error:
-                skipped["faceless" if isinstance(error, NoFaceError) else "unreadable"] += 1
-            else:
-                labels.append(label)
-            if len(crops) == CHUNK or (crops and index == len(faces.labels) - 1):
-                units.append(embedder.embed(np.stack(crops)).unit)
-                crops = []
-            advance()
-    if any(skipped.values()):
+        while chunk := list(islice(pictures, CHUNK)):
+            failures += [crop for _, crop in chunk if isinstance(crop, SFaceError)]
+            taken = [(label, crop) for label, crop in chunk if not isinstance(crop, SFaceError)]
+            if taken:
+                units.append(embedder.embed(np.stack([crop for _, crop in taken])).unit)
+                labels += [label for label, _ in taken]
+            advance(len(chunk))
+    if not units:
+        raise DataError(f"none of its {len(failures):,} pictures can be used; the first: {failures[0]}")
+    faceless = sum(isinstance(error, NoFaceError) for error in failures)
+    skipped = {"unreadable": len(failures) - faceless, "faceless": faceless}
+    if failures:
         output.note(
-            f"skipped of {len(faces.labels):,} pictures: {skipped['unreadable']:,} unreadable, {skipped['faceless']:,} "
-            "without a face"
+            f"skipped of {len(faces.labels):,} pictures: {skipped['unreadable']:,} unreadable or no crops, "
+            f"{faceless:,} without a face; the first: {failures[0]}"
         )
     return np.concatenate(units), np.array(labels, dtype=np.int64), skipped
+
+
+def _in_words(measured: "Calibration", asked: float) -> str:
+    fmr, fnmr = measured.fmr, measured.fnmr
+    return (
+        f"threshold {measured.threshold:.3f} for FMR {_percent(asked)} (measured {_rate(fmr)} of {fmr.count:,} "
+        f"impostor pairs; FNMR {_rate(fnmr)} of {fnmr.count:,} genuine pairs; intervals of 95 % over "
+        f"{measured.people:,} people)"
+    )
+
+
+def _rate(rate: "Rate") -> str:
+    return f"{_percent(rate.value)} [{_percent(rate.low)} to {_percent(rate.high)}]"
 
 
 def _percent(share: float) -> str:

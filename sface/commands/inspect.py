@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..output import Output
+from ..output import Output, printable
 
 if TYPE_CHECKING:
     from ..export.summary import Summary, Value
@@ -32,32 +32,29 @@ def _in_words(summary: "Summary") -> str:
         ("file", f"{summary.file}, {summary.bytes:,} bytes"),
         ("sha256", summary.sha256),
         ("format", f"IR {summary.ir_version}, opset {opset or 'unknown'}, producer {summary.producer or 'unknown'}"),
-        *(("input", _describe(value)) for value in summary.inputs),
-        *(("output", _describe(value)) for value in summary.outputs),
+        *(("input", describe(value)) for value in summary.inputs),
+        *(("output", describe(value)) for value in summary.outputs),
         ("nodes", f"{summary.nodes:,}: {operators}"),
         ("parameters", f"{summary.parameters:,}"),
-        ("MACs", _describe_macs(summary)),
+        ("MACs", describe_macs(summary)),
     ]
     if summary.external_files:
         lines.append(("weights", f"also in other files, which were not read: {', '.join(summary.external_files)}"))
     lines += [("metadata", f"{key} = {_shortened(value)}") for key, value in summary.metadata.items()]
-    return "\n".join(f"{label:<11} {_printable(text)}" for label, text in lines)
+    return "\n".join(f"{label:<11} {printable(text)}" for label, text in lines)
 
 
-def _describe(value: "Value") -> str:
+def describe(value: "Value") -> str:
+    """An input or output in words."""
     shape = "of unknown rank" if value.shape is None else f"({', '.join(map(str, value.shape))})"
     return f"{value.name} {value.dtype} {shape}"
 
 
-def _describe_macs(summary: "Summary") -> str:
+def describe_macs(summary: "Summary") -> str:
+    """How many multiply-accumulates a run takes, in words."""
     is_free = any(isinstance(axis, str) for value in summary.inputs for axis in value.shape or ())
     return f"{'at least ' * summary.macs_at_least}{summary.macs:,}{' with each free axis at 1' * is_free}"
 
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
-
-
-def _printable(text: str) -> str:
-    """`text` on one line, without what would steer a terminal: it is a stranger's."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

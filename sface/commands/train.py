@@ -174,7 +174,10 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
         config, resources = read_run(args.config)
     else:
         args.data_mode = args.data_mode or "casia"
-        config, resources = TrainConfig(), Resources(data_root="", num_workers=_loader_processes(args))
+        config, resources = (
+            TrainConfig(),
+            Resources(data_root="", num_workers=_loader_processes(with_teacher=bool(args.teacher))),
+        )
     if args.data_mode:
         mode = DATA_MODES[args.data_mode]
         given = {"param_a": mode.a, "param_b": mode.b} | given
@@ -215,9 +218,9 @@ def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) ->
     return fields
 
 
-def _loader_processes(args: argparse.Namespace) -> int:
+def _loader_processes(*, with_teacher: bool) -> int:
     """One for each core that a training process of this host has. Without a teacher four at most, since they are faster
     than any network."""
     local_ranks = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "1"))
     cores = max(1, (os.cpu_count() or 1) // local_ranks)
-    return cores if args.teacher else min(4, cores)
+    return cores if with_teacher else min(4, cores)

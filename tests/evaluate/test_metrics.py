@@ -11,6 +11,8 @@ from sface.evaluate.metrics import (
     MARGIN,
     fmr_at,
     fnmr_at,
+    lowest_threshold,
+    pairs_needed,
     squared_distances,
     ten_fold_accuracy,
     threshold_at_fmr,
@@ -18,22 +20,23 @@ from sface.evaluate.metrics import (
 from sface.metadata import ModelMetadata, from_props
 
 
-def test_ten_impostors_by_hand() -> None:
-    scores = [-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    threshold, fmr = threshold_at_fmr(scores, 0.2)  # 0.5 and 0.6 may pass, 0.4 may not
-    assert threshold == pytest.approx(0.4 + MARGIN, abs=1e-12)
+def test_twenty_impostors_by_hand() -> None:
+    scores = [step / 20 for step in range(20)]
+    threshold, fmr = threshold_at_fmr(scores, 0.2)  # 0.8 and above may pass, 0.75 may not
+    assert threshold == pytest.approx(0.75 + MARGIN, abs=1e-12)
     assert fmr == 0.2
-    assert threshold_at_fmr(scores, 0.29) == (threshold, 0.2)  # 2.9 pairs are 2
-    threshold, fmr = threshold_at_fmr(scores, 0.1)
-    assert threshold == pytest.approx(0.5 + MARGIN, abs=1e-12)
-    assert fmr == 0.1
+    assert threshold_at_fmr(scores, 0.24) == (threshold, 0.2)  # 4.8 pairs are 4
+    threshold, fmr = threshold_at_fmr(scores, 0.15)
+    assert threshold == pytest.approx(0.8 + MARGIN, abs=1e-12)
+    assert fmr == 0.15
 
 
 def test_equal_impostors_stay_together() -> None:
-    threshold, fmr = threshold_at_fmr([0.1] * 7 + [0.5, 0.5, 0.9], 0.2)
-    assert 0.5 < threshold < 0.9  # letting one 0.5 pass lets both pass: 30 %
+    scores = [0.1] * 14 + [0.5] * 4 + [0.9] * 2
+    threshold, fmr = threshold_at_fmr(scores, 0.2)
+    assert 0.5 < threshold < 0.9  # letting one 0.5 pass lets all pass: 30 %
     assert fmr == 0.1
-    threshold, fmr = threshold_at_fmr([0.1] * 7 + [0.5, 0.5, 0.9], 0.3)
+    threshold, fmr = threshold_at_fmr(scores, 0.3)
     assert threshold == pytest.approx(0.1 + MARGIN, abs=1e-12)
     assert fmr == 0.3
     threshold, fmr = threshold_at_fmr([0.5] * 10, 0.5)
@@ -50,28 +53,42 @@ def test_a_share_that_rounds_down_when_multiplied() -> None:
 def test_neighbours_nearer_than_the_margin_are_told_apart() -> None:
     low = 0.5
     for high in (low + 1e-9, float(np.nextafter(low, 1))):
-        threshold, fmr = threshold_at_fmr([0.0] * 8 + [low, high], 0.1)
+        threshold, fmr = threshold_at_fmr([0.0] * 26 + [low, high, high, high], 0.1)
         assert low < threshold <= high
         assert fmr == 0.1
 
 
 def test_too_few_impostors_says_how_many_it_takes() -> None:
-    with pytest.raises(DataError, match=r"0\.001 takes 1,000 impostor pairs or more to measure, there are 999"):
-        threshold_at_fmr(np.zeros(999), 1e-3)
-    assert threshold_at_fmr(np.linspace(0, 0.5, 1000), 1e-3)[1] == 1e-3
+    with pytest.raises(DataError, match=r"0\.001 takes 3,000 impostor pairs or more to measure, there are 2,999"):
+        threshold_at_fmr(np.zeros(2999), 1e-3)
+    assert threshold_at_fmr(np.linspace(0, 0.5, 3000), 1e-3)[1] == 1e-3
     with pytest.raises(DataError, match="there are 0"):
         threshold_at_fmr([], 0.1)
+
+
+def test_three_errors_must_be_possible() -> None:
+    rates = [0.9, 0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 3e-7]
+    assert [pairs_needed(rate) for rate in rates] == [4, 6, 30, 300, 3000, 30_000, 300_000, 3_000_000, 10_000_000]
+    assert pairs_needed(1e-320) > 10**300
 
 
 @pytest.mark.parametrize("fmr", [0.0, 1.0, -0.1, 2.0, float("nan")])
 def test_a_rate_that_is_no_share(fmr: float) -> None:
     with pytest.raises(UsageError, match="above 0 and below 1"):
         threshold_at_fmr([0.1, 0.2], fmr)
+    with pytest.raises(UsageError, match="above 0 and below 1"):
+        pairs_needed(fmr)
 
 
 def test_the_same_photo_under_two_names() -> None:
     with pytest.raises(DataError, match="under two names"):
-        threshold_at_fmr([0.1] * 5 + [1.0] * 5, 0.2)
+        threshold_at_fmr([0.1] * 10 + [1.0] * 10, 0.2)
+    assert lowest_threshold(np.array([0.1, 1.0, 1.0]), 0.5) > 1
+
+
+def test_a_rate_of_one_lets_everything_pass() -> None:
+    assert lowest_threshold(np.array([-0.4, 0.1]), 1) == -np.inf
+    assert -0.4 < lowest_threshold(np.array([-0.4, 0.1]), 0.99) < 0.1
 
 
 def test_similarities_that_are_no_numbers() -> None:
@@ -81,11 +98,11 @@ def test_similarities_that_are_no_numbers() -> None:
 
 @settings(deadline=None)
 @given(
-    scores=st.lists(st.integers(-40, 40).map(lambda value: np.float32(value / 50)), min_size=1, max_size=60),
+    scores=st.lists(st.integers(-40, 40).map(lambda value: np.float32(value / 50)), min_size=1, max_size=120),
     fmr=st.floats(0.02, 0.98, allow_subnormal=False),
 )
 def test_threshold_is_the_smallest_that_keeps_the_rate(scores: list[np.float32], fmr: float) -> None:
-    if len(scores) * fmr < 1:
+    if len(scores) < 3 / fmr:
         with pytest.raises(DataError):
             threshold_at_fmr(scores, fmr)
         return
@@ -139,6 +156,8 @@ def test_ten_fold_accuracy_equals_the_protocol_in_words(count: int, on_the_grid:
         distances = np.round(distances, 1)  # many equal ones, exactly on thresholds
     result = ten_fold_accuracy(distances, same)
     assert (result.accuracy, result.std, result.threshold) == pytest.approx(reference_ten_fold(distances, same))
+    folds = [np.mean(result.right[fold]) for _, fold in KFold(n_splits=10).split(distances)]
+    assert (np.mean(folds), np.std(folds)) == pytest.approx((result.accuracy, result.std))
 
 
 def test_ten_fold_accuracy_by_hand() -> None:
@@ -147,7 +166,10 @@ def test_ten_fold_accuracy_by_hand() -> None:
     assert result.accuracy == 1
     assert result.std == 0
     assert result.threshold == pytest.approx(0.51)  # the smallest threshold above 0.505
+    assert result.right.all()
     assert ten_fold_accuracy(np.where(same, 0.5, 1.0), same).threshold == pytest.approx(0.51)  # strictly below
+    wrong = np.arange(20) == 7
+    assert ten_fold_accuracy(np.where(same, 0.505, 1.0), same ^ wrong).right.tolist() == (~wrong).tolist()
     with pytest.raises(DataError, match="ten pairs"):
         ten_fold_accuracy(np.zeros(9), np.ones(9, dtype=bool))
     with pytest.raises(DataError, match="12 distances and 11 decisions"):

@@ -3,9 +3,9 @@
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 
 from sface.errors import DataError
 from sface.evaluate.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import pair_distances, verification_result, verify
+from sface.evaluate.verification import ahead, pair_distances, verification_result, verify
 
 PAIRS, SIZE, PEOPLE = 70, 12, 9
 
@@ -150,17 +150,25 @@ def test_embeddings_without_length_or_of_another_shape(small: BinSet) -> None:
         verify(lambda images: projected(images)[1:], small)
 
 
-def test_a_real_set(shared: Path) -> None:
-    """Colours and places of the pixels of small copies tell some people apart."""
-    bin_set = open_bin(shared / "faces_celeba293_112x112" / "lfw.bin")
+def test_the_next_batch_is_read_while_this_one_is_embedded() -> None:
+    begun = [threading.Event() for _ in range(4)]
 
-    def embed(images: np.ndarray) -> np.ndarray:
-        small = images.reshape(len(images), 8, 14, 8, 14, 3).mean(axis=(2, 4))
-        return (small - small.mean(axis=(1, 2), keepdims=True)).reshape(len(images), -1).astype(np.float32)
+    def read(number: int, text: str) -> str:
+        begun[number].set()
+        return text * number
 
-    result = verify(embed, bin_set)
-    assert 0.6 < result.accuracy < 0.75
-    assert result.pairs == 6000
+    for number, result in enumerate(ahead(read, [(number, "x") for number in range(4)])):
+        assert result == "x" * number
+        assert begun[min(number + 1, 3)].wait(timeout=10)
+        assert not any(event.is_set() for event in begun[number + 2 :])
+    assert list(ahead(read, [])) == []
+
+
+def test_what_reading_ahead_raises_comes_in_its_turn() -> None:
+    results = ahead(lambda number: 1 / number, [(2,), (1,), (0,), (1,)])
+    assert [next(results), next(results)] == [0.5, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
 
 
 def test_it_needs_neither_jittor_nor_onnx() -> None:

@@ -1,6 +1,7 @@
 """1:N search: exact, whole on disk or not there, and never mixed with another network's embeddings."""
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -266,21 +267,23 @@ def test_readers_see_a_whole_gallery_while_it_is_changed(tmp_path: Path) -> None
     gallery = three()
     gallery.save(folder)
 
-    def read(_: int) -> None:
-        for _ in range(60):
+    done = threading.Event()
+
+    def read() -> int:
+        count = 0
+        while not done.is_set():
             assert Gallery.load(folder, MODEL).people["Ada"] == 2
             Gallery.check(folder)
+            count += 1
+        return count
 
     with ThreadPoolExecutor(2) as pool:
-        readers = [pool.submit(read, number) for number in range(2)]
-        number = 0
-        while not all(reader.done() for reader in readers):
+        readers = [pool.submit(read) for _ in range(2)]
+        for number in range(20):
             gallery.add({f"p{number}": unit(number, 1)})
             gallery.save(folder)
-            number += 1
-    for reader in readers:
-        reader.result()
-    assert number > 3
+        done.set()
+    assert sum(reader.result() for reader in readers) > 3
     next(folder.glob("embeddings-*.npy")).unlink()
     with pytest.raises(DataError, match=r"embeddings-\d+\.npy: is missing; enroll"):
         Gallery.load(folder)

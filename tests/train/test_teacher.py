@@ -59,7 +59,7 @@ def reference(x: Array, t: Array) -> tuple[dict[str, float], Array]:
     t = t.astype(np.float64)
     count = len(x)
     cosine = sum(1 - float(s[i] @ t[i]) for i in range(count)) / count
-    apart = s @ s.T - t @ t.T
+    apart: Array = s @ s.T - t @ t.T
     relations = float((apart**2).sum()) / count**2
     gradient = SCALE * (-t / count + RELATIONS * 4 * apart @ s / count**2)
     others = [float(s[i] @ t[j]) for i in range(count) for j in range(count) if i != j]

@@ -1,0 +1,191 @@
+"""MegaFace, challenge 1: who is found again among up to a million strangers.
+
+Kemelmacher-Shlizerman et al., "The MegaFace Benchmark: 1 Million Faces for Recognition at Scale", CVPR 2016,
+arXiv:1512.00596. Of each person with M photos, every photo in turn is put among the distractors, and is looked for with
+each of the M - 1 others. A search has found it at rank r when fewer than r distractors are as similar as it is.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..align.crop import CROP_SIZE
+from ..align.image import load_image
+from ..errors import DataError, ImageError
+from ..progress import Advance
+from .bootstrap import rate
+from .closest import Closest, operating_point
+from .crop_stream import embed_crops
+from .figures import OperatingPoint, Rate
+from .megaface_lists import DISTRACTORS, PROBES, MegaFaceLists
+from .metrics import MARGIN, pairs_needed
+from .pairs import draw_pairs, similarities
+from .verification import Embed
+
+RANKS = (1, 10, 100)
+FMR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class RankRate:
+    """missed: the share of searches that did not bring the person's other photo among the first `rank`."""
+
+    rank: int
+    missed: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The figures of identification; their intervals are over the people who are looked for.
+
+    people, photos      who is looked for, and their photos
+    failed              photos that could not be read; every search for one, or with one, has missed
+    distractors         that were searched
+    distractors_failed  that could not be read; they are not among `distractors`
+    noisy               photos, distractors that the noise lists took away
+    searches            ordered pairs of a person's photos
+    ranks               by rising rank, up to the number of distractors
+    verification        genuine pairs, and impostor pairs of a photo and a distractor, at a false match rate of FMR;
+                        None where there are fewer than `impostors_needed` of the latter
+    """
+
+    name: str
+    protocol: str
+    people: int
+    photos: int
+    failed: int
+    distractors: int
+    distractors_failed: int
+    noisy: tuple[int, int]
+    searches: int
+    ranks: tuple[RankRate, ...]
+    verification: OperatingPoint | None
+    impostors_needed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: plain numbers; "identified" is the share of searches that a rank's "missed" leaves."""
+        fields = asdict(self)
+        fields["noisy"] = list(self.noisy)
+        for row in fields["ranks"]:
+            row["identified"] = 1 - row["missed"]["value"]
+        if self.verification is not None:
+            fields["verification"]["tar"] = 1 - self.verification.fnmr.value
+        return {**fields, "interval": 0.95}
+
+
+def identify(
+    embed: Embed,
+    lists: MegaFaceLists,
+    *,
+    size: int = CROP_SIZE,
+    flip: bool = True,
+    batch: int = 64,
+    advance: Advance | None = None,
+) -> Identification:
+    """Look for each person of the lists among the distractors.
+
+    embed    uint8 (N, S, S, 3) RGB → float32 (N, D), raw; given `batch` crops every time
+    size     S; a picture that is no crop of this size can't be read
+    flip     whether the mirror image's embedding is added
+    advance  is told how many pictures were done since the last call
+
+    Distractors are embedded, compared with all photos and forgotten, batch by batch.
+
+    Raises DataError where no person has two photos that can be read, no distractor can be read, or an embedding is not
+    finite, or 0 throughout.
+    """
+    failures: list[str] = []
+
+    def batches(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Numbers (n,) and unit vectors (n, D) of the pictures that could be read."""
+
+        def crop(number: int) -> NDArray[np.uint8]:
+            path = folder / names[number]
+            image = load_image(path)
+            if image.shape != (size, size, 3):
+                raise ImageError(f"{path}: {image.shape[1]}x{image.shape[0]} pixels, not a crop of {size}x{size}")
+            return image
+
+        for part in embed_crops(crop, len(names), embed, str(folder), flip=flip, batch=batch):
+            lengths = np.linalg.norm(part.embeddings, axis=1, keepdims=True)
+            yield part.numbers, (part.embeddings / lengths).astype(np.float32)
+            failures.extend(part.failures)
+            if advance is not None:
+                advance(part.count)
+
+    read = list(batches(lists.root / PROBES, lists.probes))
+    numbers = np.concatenate([part for part, _ in read])  # (A,), of the photos that could be read
+    people = lists.people[numbers]
+    pairs = draw_pairs(people, genuine=True, limit=len(people) ** 2)
+    if not len(pairs):
+        raise DataError(f"{lists.root / PROBES}: no person has two photos that can be read; the first: {failures[0]}")
+    units = np.concatenate([part for _, part in read if len(part)])  # (A, D)
+    failed = len(failures)
+
+    closest = Closest(
+        units, min(RANKS[-1], len(lists.distractors)), math.floor(FMR * len(units) * len(lists.distractors))
+    )
+    for _, others in batches(lists.root / DISTRACTORS, lists.distractors):
+        closest.add(others)
+    if not closest.distractors:
+        raise DataError(f"{lists.root / DISTRACTORS}: no distractor can be read; the first: {failures[failed]}")
+
+    similarity = similarities(units, pairs)
+    photos = np.bincount(lists.people)  # (n,)
+    compared = np.bincount(people[pairs[:, 0]], minlength=len(photos))  # (n,), pairs
+    lost = photos * (photos - 1) // 2 - compared
+    needed = pairs_needed(FMR)
+    return Identification(
+        name="megaface",
+        protocol=_protocol(lists, flip),
+        people=len(photos),
+        photos=len(lists.probes),
+        failed=failed,
+        distractors=closest.distractors,
+        distractors_failed=len(failures) - failed,
+        noisy=lists.noisy,
+        searches=2 * (len(pairs) + int(lost.sum())),
+        ranks=_rank_rates(closest, similarity, pairs, people, lost),
+        verification=(
+            operating_point(FMR, closest, people, similarity, people[pairs[:, 0]], lost)
+            if len(units) * closest.distractors >= needed
+            else None
+        ),
+        impostors_needed=needed,
+    )
+
+
+def _rank_rates(
+    closest: Closest,
+    similarity: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    people: NDArray[np.int32],
+    lost: NDArray[np.int64],
+) -> tuple[RankRate, ...]:
+    """Each pair is two searches: with either photo for the other. `lost` pairs (n,) of each person are two misses."""
+    falling = -np.sort(-closest.highest, axis=1)  # (A, R)
+    searchers = pairs.T.reshape(-1)  # (2G,)
+    missing = np.repeat(np.arange(len(lost)), 2 * lost)
+    owners = np.concatenate([people[searchers], missing])
+    rates = []
+    for rank in RANKS:
+        if rank <= closest.distractors:
+            # As similar as the mate within the rounding of float32: not found before it.
+            ahead = falling[searchers, rank - 1] >= np.tile(similarity, 2) - MARGIN
+            missed = np.concatenate([ahead, np.ones(len(missing), dtype=bool)])
+            rates.append(RankRate(rank, rate(missed, np.stack([owners, owners], axis=1))))
+    return tuple(rates)
+
+
+def _protocol(lists: MegaFaceLists, flip: bool) -> str:
+    parts = [f"MegaFace challenge 1, FaceScrub's photos among the distractors of {lists.gallery}"]
+    if flip:
+        parts.append("mirror images added")
+    if any(lists.noisy):
+        parts.append(f"{lists.noisy[0]:,} photos and {lists.noisy[1]:,} distractors left out as noise")
+    return "; ".join(parts)

@@ -1,0 +1,206 @@
+"""What `sface eval` compares: the sets of each protocol, seen by every network."""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DataError, SFaceError
+from ..output import Output
+from ..progress import progress
+from .eval_networks import BATCH, Network
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..evaluate.bin_sets import BinSet
+    from ..evaluate.comparisons import Comparisons
+    from ..evaluate.evaluated import Pictures
+    from ..evaluate.figures import RobustnessRow
+    from ..evaluate.megaface import Identification
+    from ..evaluate.photo_pairs import PhotoPairs
+
+PHOTOS = ("lfw-photos", "folders", "pairs")  # protocols
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A set as a network sees it; fields as of `EvaluatedSet`."""
+
+    comparisons: "Comparisons"
+    pictures: "Pictures | None" = None
+    robustness: "tuple[RobustnessRow, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """All sets, or all identifications, of one network."""
+
+    sets: list[Seen] = field(default_factory=list)
+    identifications: "list[Identification]" = field(default_factory=list)
+
+
+def detector_name(args: argparse.Namespace) -> str:
+    """What finds the faces; "aligned" where none is looked for."""
+    if args.aligned or args.protocol not in PHOTOS:
+        return "aligned"
+    from ..align.detector import load_detector
+
+    return load_detector(args.detector).name
+
+
+def compare_bins(networks: Sequence[Network], args: argparse.Namespace, output: Output) -> list[Compared]:
+    """NAME.bin of each name of --target."""
+    sets = _open_bins(args.data, args.target, networks[0].metadata.input_size)
+    return [Compared([_compare_bin(network, opened, args, output) for opened in sets]) for network in networks]
+
+
+def _open_bins(root: Path, target: Sequence[str] | None, size: int) -> "list[BinSet]":
+    """Where no target is named, those of the usual sets that are there. Raises DataError, ImageError."""
+    from ..evaluate.bin_sets import open_bin
+    from ..train.config import TARGETS
+
+    names = [name for name in TARGETS if (root / f"{name}.bin").exists()] if target is None else target
+    if not names:
+        raise DataError(
+            f"{root}: holds none of {', '.join(f'{name}.bin' for name in TARGETS)}; name other sets with --target, or "
+            "what the folder holds with --protocol"
+        )
+    sets = [open_bin(root / f"{name}.bin") for name in names]
+    for opened in sets:
+        if opened.size != size:
+            raise DataError(f"{opened.path}: crops of {opened.size} pixels for a network of {size}; leave it out")
+    return sets
+
+
+def _compare_bin(network: Network, bin_set: "BinSet", args: argparse.Namespace, output: Output) -> Seen:
+    from ..evaluate.bin_comparisons import compare_bin
+
+    def pictures(pair: int) -> "tuple[NDArray[np.uint8], NDArray[np.uint8]]":
+        first, second = bin_set.images(pair, pair + 1)
+        return first, second
+
+    with progress(len(bin_set), f"pairs of {bin_set.name}", output) as advance:
+        comparisons = compare_bin(network.embed, bin_set, flip=args.flip, batch=BATCH, advance=advance)
+    if not args.robustness:
+        return Seen(comparisons, pictures)
+    from ..evaluate.robustness import robustness
+
+    with progress(len(bin_set), f"pairs of {bin_set.name}, degraded", output) as advance:
+        rows = robustness(network.embed, bin_set, comparisons, flip=args.flip, batch=BATCH, advance=advance)
+    return Seen(comparisons, pictures, rows)
+
+
+def compare_photos(networks: Sequence[Network], args: argparse.Namespace, output: Output) -> list[Compared]:
+    """Pairs of photos, each photo read and searched for a face once, for all networks."""
+    from ..infer.crops_ahead import read_crop
+    from ..infer.photo_shard import open_reader
+
+    size = networks[0].metadata.input_size
+    reader = open_reader(args.detector, "best", size, aligned=args.aligned)  # its errors come now
+    pairs = _open_pairs(args)
+    units = _embed_photos(networks, pairs.photos, args, output)
+
+    def pictures(pair: int) -> "tuple[NDArray[np.uint8], NDArray[np.uint8]] | None":
+        first, second = (read_crop(reader, pairs.photos[photo]) for photo in pairs.pairs[pair])
+        return None if isinstance(first, SFaceError) or isinstance(second, SFaceError) else (first, second)
+
+    def seen(of_network: "NDArray[np.float32]") -> Compared:
+        return Compared([Seen(pairs.compare(lambda photos: of_network), pictures)])
+
+    return [seen(of_network) for of_network in units]
+
+
+def _open_pairs(args: argparse.Namespace) -> "PhotoPairs":
+    from ..evaluate.lfw_photos import open_lfw
+    from ..evaluate.pair_list import open_list
+    from ..evaluate.pairs import LIMIT
+    from ..evaluate.person_folders import open_folders
+
+    if args.protocol == "lfw-photos":
+        return open_lfw(args.data, args.list)
+    if args.protocol == "pairs":
+        return open_list(args.list or args.data / "pairs.csv", args.data)
+    return open_folders(args.data, limit=LIMIT if args.pairs is None else args.pairs)
+
+
+def _embed_photos(
+    networks: Sequence[Network], photos: Sequence[Path], args: argparse.Namespace, output: Output
+) -> "list[NDArray[np.float32]]":
+    """Unit embeddings (N, D) of each network, NaN for photos without a face that could be used.
+
+    Raises NoFaceError or DataError where that is all of them.
+    """
+    import numpy as np
+
+    from ..evaluate.verification import raw_embeddings
+    from ..infer.crops_ahead import crops_ahead
+    from ..infer.photo_shard import LeftOut, in_words, none_left
+
+    size = networks[0].metadata.input_size
+    units = [np.full((len(photos), network.metadata.embedding_size), np.nan, dtype=np.float32) for network in networks]
+    left_out: list[LeftOut] = []
+    rows: list[int] = []
+    crops: list[NDArray[np.uint8]] = []
+
+    def embed_waiting() -> None:
+        for network, of_network in zip(networks, units, strict=True):
+            raw, _ = raw_embeddings(network.embed, np.stack(crops), str(network.path), batch=len(crops), flip=args.flip)
+            of_network[rows] = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+        rows.clear()
+        crops.clear()
+
+    with (
+        progress(len(photos), "photos", output) as advance,
+        crops_ahead(photos, size, detector=args.detector, aligned=args.aligned) as read,
+    ):
+        for row, (photo, crop) in enumerate(zip(photos, read, strict=True)):
+            if isinstance(crop, SFaceError):
+                reason = " ".join(str(crop).removeprefix(f"{photo}: ").split())
+                left_out.append(LeftOut(str(photo), crop.code, reason))
+            else:
+                rows.append(row)
+                crops.append(crop)
+            if len(crops) == BATCH:
+                embed_waiting()
+            advance()
+        if crops:
+            embed_waiting()
+    if len(left_out) == len(photos):
+        raise none_left(left_out)
+    if left_out:
+        output.note(in_words(Counter(photo.code for photo in left_out)))
+    return units
+
+
+def compare_templates(networks: Sequence[Network], args: argparse.Namespace, output: Output) -> list[Compared]:
+    """IJB-C 1:1."""
+    from ..evaluate.ijbc import compare_ijbc
+    from ..evaluate.ijbc_lists import open_ijbc
+
+    lists = open_ijbc(args.data)
+    compared = []
+    for network in networks:
+        with progress(len(lists.names), "pictures", output) as advance:
+            size = network.metadata.input_size
+            seen = compare_ijbc(network.embed, lists, size=size, flip=args.flip, batch=BATCH, advance=advance)
+        compared.append(Compared([Seen(seen)]))
+    return compared
+
+
+def identify_people(networks: Sequence[Network], args: argparse.Namespace, output: Output) -> list[Compared]:
+    """MegaFace."""
+    from ..evaluate.megaface import identify
+    from ..evaluate.megaface_lists import open_megaface
+
+    lists = open_megaface(args.data)
+    compared = []
+    for network in networks:
+        with progress(len(lists.probes) + len(lists.distractors), "pictures", output) as advance:
+            size = network.metadata.input_size
+            found = identify(network.embed, lists, size=size, flip=args.flip, batch=BATCH, advance=advance)
+        compared.append(Compared(identifications=[found]))
+    return compared

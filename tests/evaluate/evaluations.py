@@ -1,0 +1,73 @@
+"""Evaluations for tests: drawn similarities, measured by the real functions."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sface.evaluate.comparisons import Comparisons
+from sface.evaluate.evaluated import EvaluatedModel, EvaluatedSet, Pictures
+from sface.evaluate.figures import Accuracy, Estimate, RobustnessRow
+from sface.evaluate.measure import measure
+
+DRAWS = 20
+METADATA = {"preprocess": "raw", "network": "MobileFaceNet", "training_set": "", "threshold": "0.3"}
+
+
+def drawn_comparisons(
+    name: str = "lfw", *, pairs: int = 400, apart: float = 0.5, failed: int = 0, folds: bool = True, seed: int = 0
+) -> Comparisons:
+    """As many pairs, half of them genuine, whose mean similarities are `apart`; the first `failed` of both kinds could
+    not be compared.
+    """
+    generator = np.random.default_rng(seed)
+    same = np.arange(pairs) % 2 == 0
+    similarity = np.clip(generator.normal(0.1 + apart * same, 0.15), -1, 1)
+    similarity[: 2 * failed] = np.nan
+    first = generator.integers(0, 1 + pairs // 4, pairs)
+    people = np.stack([first, np.where(same, first, 1 + pairs // 4 + first)], axis=1).astype(np.int32)
+    ten_folds = np.arange(pairs) if folds else None
+    protocol = f"{name} as drawn"
+    return Comparisons(name, protocol, similarity, same, people, ten_folds, 2 * pairs, 2 * failed, 21.5)
+
+
+def drawn_crop(number: int, size: int = 112) -> NDArray[np.uint8]:
+    """A crop of its number's own colour, uint8 (size, size, 3) RGB."""
+    return np.full((size, size, 3), (40 + number * 37 % 200, 40 + number * 59 % 200, 40 + number * 83 % 200), np.uint8)
+
+
+def drawn_pictures(pair: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The crops of a pair."""
+    return drawn_crop(2 * pair), drawn_crop(2 * pair + 1)
+
+
+def evaluated_set(
+    comparisons: Comparisons,
+    *,
+    threshold: float | None = None,
+    pictures: Pictures | None = drawn_pictures,
+    robustness: tuple[RobustnessRow, ...] = (),
+) -> EvaluatedSet:
+    """A set and its figures."""
+    figures = measure(comparisons, threshold=threshold, draws=DRAWS)
+    return EvaluatedSet(comparisons, figures, pictures, robustness)
+
+
+def evaluated_model(
+    *sets: EvaluatedSet, name: str = "face.onnx", detector: str = "aligned", metadata: Mapping[str, str] | None = None
+) -> EvaluatedModel:
+    """A model that was measured on these sets."""
+    command = f"sface eval {name} --data faces --report report.html"
+    fields = METADATA if metadata is None else metadata
+    return EvaluatedModel(name, "5f" * 32, fields, detector, True, command, "0.1.0", sets)
+
+
+def robustness_rows(clean: Accuracy, *falls: float) -> tuple[RobustnessRow, ...]:
+    """A clean row, and one of each fall of accuracy: blur of rising sigma."""
+    rows = [RobustnessRow("none", "", clean, Estimate(0.0, 0.0, 0.0))]
+    for sigma, fall in enumerate(falls, 1):
+        lower = {field: getattr(clean, field) - fall for field in ("value", "low", "high")}
+        change = Estimate(-fall, -fall - 0.01, -fall + 0.01)
+        rows.append(RobustnessRow("blur", f"sigma {sigma} px", dataclasses.replace(clean, **lower), change))
+    return tuple(rows)
