@@ -32,7 +32,7 @@ def augment(image: Image, config: AugmentConfig, random: np.random.Generator) ->
 
     image: uint8 (size, size, 3) RGB, size >= 2; it is not written to. Gives the same shape, type and colour order.
     """
-    if random.random() < config.move:
+    if config.move and random.random() < config.move:
         image = _move(image, random)
     if random.random() < config.crop:
         image = _keep_part(image, random)

@@ -88,8 +88,8 @@ class BatchMaker:
                 cv2.flip(image, 1, dst=slot)  # copying image[:, ::-1] takes nearly as long as decoding did
             else:
                 slot[:] = image
-        self.current[0] = NO_IMAGE
         targets[:] = self.image_set.labels[used] if self._teacher is None else self._teacher.embed(images)
+        self.current[0] = NO_IMAGE
 
     def refuse_damaged_set(self) -> None:
         """Raise DataError where more than 1 % of the set is known to be unreadable."""

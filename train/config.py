@@ -118,7 +118,8 @@ class TrainConfig:
     teacher         the network whose embeddings are learned; `head` then has no part in it (None: labels are learned)
     batch_size      images a step, over all processes
     accumulate      parts in which a process works through its share of a batch, one after the other: less memory,
-                    the same step but for BatchNorm, whose statistics are then those of a part
+                    the same step but for BatchNorm, whose statistics are then those of a part, and, with a teacher,
+                    for the relations, which are those within a part
     lr              learning rate of the first epochs
     schedule        how it falls: "stages" (divided by 10 at the start of each epoch in `stages`), "cosine" or
                     "polynomial" (of degree 2), both to 0 at the run's end

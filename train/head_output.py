@@ -17,6 +17,7 @@ class HeadOutput:
     intra        the part of the own class: SFace's mean of - r_intra cos θ_y, the others' mean of - (logit of y)
     inter        the part of the other classes: SFace's mean of Σ_{j≠y} r_inter cos θ_j, the others' mean of the
                  logarithm of the sum of all classes' exp(logit)
+                 With a teacher: the parts of the cosines and of the relations (teacher_head.py)
     cos_genuine  mean cos θ_y, without a margin
     cos_impostor mean cos θ_j, j ≠ y (0 where there is one class)
     top1         share of samples whose own class is the nearest (Softmax: has the largest logit), without a margin

@@ -13,7 +13,6 @@ from ..output import Output
 if TYPE_CHECKING:
     from ..models.checkpoint import Checkpoint
     from ..train.config import Resources, TrainConfig
-    from ..train.teacher import Teacher
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +157,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
 def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tuple[TrainConfig, Resources]":
     """A run's settings: those of a checkpoint, of --config or of the published code, with the flags put in."""
     from ..train.config import DATA_MODES, MARGINS, Resources, TrainConfig, read_run, run_of
+    from ..train.teacher import Teacher
 
     given = {flag: value for flag in _TRAINING if (value := getattr(args, flag)) is not None}
     if checkpoint:
@@ -184,11 +184,15 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
         args.data_root = args.data_root or mode.root
     if not checkpoint and args.head in MARGINS and args.head != config.head.name:
         given = {"margin": MARGINS[args.head]} | given
+    if args.teacher or config.teacher:
+        _check_teacher_flags(args)
+    elif args.preprocess:
+        raise UsageError(f"--preprocess {args.preprocess}: is for a --teacher; leave it out")
     if args.teacher and not checkpoint:
-        teacher = _open_teacher(args)
+        teacher = Teacher(Path(args.teacher), args.preprocess)
         config = dataclasses.replace(config, teacher=teacher.config)
         sizes = {"embedding_size": teacher.embedding_size, "input_size": teacher.input_size}
-        given = _WITH_TEACHER | sizes | given
+        given = (_WITH_TEACHER if args.config is None else {}) | sizes | given
     fields = _with_flags(config.to_dict(), given, keep=checkpoint is not None)
     changed = {flag: value for flag in _RESOURCES if (value := getattr(args, flag)) is not None}
     for flag in _FILES & changed.keys():
@@ -196,13 +200,10 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
     return TrainConfig.from_dict(fields), dataclasses.replace(resources, **changed)
 
 
-def _open_teacher(args: argparse.Namespace) -> "Teacher":
-    from ..train.teacher import Teacher
-
+def _check_teacher_flags(args: argparse.Namespace) -> None:
     for flag in _OF_THE_HEAD:
         if getattr(args, flag) is not None:
-            raise UsageError(f"--{flag} with --teacher: the teacher takes the head's place; leave one of them out")
-    return Teacher(Path(args.teacher), args.preprocess)
+            raise UsageError(f"--{flag} with a teacher: it takes the head's place; leave one of them out")
 
 
 def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) -> dict[str, Any]:

@@ -48,6 +48,13 @@ def test_the_same_random_numbers_make_the_same_change(image: npt.NDArray[np.uint
     assert 2 <= unchanged <= 26  # an eighth
 
 
+def test_options_that_are_off_draw_nothing_before_the_others(image: npt.NDArray[np.uint8]) -> None:
+    """A run that began before there were `move` and `grey` goes on with the same pictures."""
+    for number in range(100):
+        changed = not np.array_equal(augment(image, AugmentConfig(crop=0.5), random_of(number)), image)
+        assert changed == (random_of(number).random() < 0.5)
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_no_change_depends_on_which_others_are_possible(image: npt.NDArray[np.uint8], option: str) -> None:
     """All at once differ from each alone: none hides the others."""

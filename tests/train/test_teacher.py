@@ -10,11 +10,13 @@ from typing import Any
 import jittor as jt
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from sface.cli import main
-from sface.errors import DataError, ModelError
+from sface.errors import DataError, ModelError, SFaceError
 from sface.infer import FaceEmbedder
-from sface.train.config import AugmentConfig, read_run
+from sface.models.config import NetworkConfig
+from sface.train.config import AugmentConfig, Resources, TrainConfig, read_run, write_run
 from sface.train.image_sets import open_image_set
 from sface.train.loader import Loader
 from sface.train.run_log import read_log
@@ -23,7 +25,7 @@ from sface.train.teacher_head import RELATIONS, SCALE, TeacherHead
 from tests.tiny_models import DIMENSION, raw_metadata, write_model
 
 from .head_reference import Array, close, through_unit, unit
-from .runs import mpi_environment
+from .runs import mpi_environment, mpirun
 
 # `sface.models` first: it prepares Jittor's import.
 PROGRAM = "import sface.models, sys; from tests.train.test_teacher import one_rank; one_rank(sys.argv[1])"
@@ -225,6 +227,7 @@ def test_folders_of_crops(loose: Path, tmp_path: Path) -> None:
     assert [Path(images.where(index)).parent.name for index in (0, 47)] == ["crops", "more"]
     assert (images.labels == -1).all()
     (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "circle").symlink_to(tmp_path)
     (tmp_path / ".hidden.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"holds no picture \(\.jpg"):
         open_image_set(tmp_path, labelled=False)
@@ -236,8 +239,9 @@ def test_folders_of_crops(loose: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--head", "ArcFace"], 2, "--head with --teacher: the teacher takes the head's place"),
-        (["--param_a", "0.8"], 2, "--param_a with --teacher"),
+        (["--head", "ArcFace"], 2, "--head with a teacher: it takes the head's place"),
+        (["--param_a", "0.8"], 2, "--param_a with a teacher"),
+        (["--resume_head", "head"], 2, "--resume_head with a teacher"),
         (["--embedding_size", "32"], 2, "--embedding_size 32: the teacher's is 16"),
         (["--teacher", "nowhere.onnx"], 5, "nowhere.onnx: can't be read"),
         (["--preprocess", "centered"], 5, "leave out --preprocess centered"),
@@ -256,6 +260,61 @@ def test_what_does_not_go_with_a_teacher(
     assert main([*call, *options]) == code
     assert message in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_settings_of_another_run(
+    teacher_file: Path, loose: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They win over a teacher's defaults; a teacher among them refuses a head as --teacher does."""
+    first = tmp_path / "first.json"
+    write_run(
+        first,
+        TrainConfig(NetworkConfig("MobileFaceNet"), batch_size=8, augment=AugmentConfig(lowres=0.2), max_steps=1),
+        Resources(str(loose)),
+    )
+    call = ["train", "--config", str(first), "--teacher", str(teacher_file), "--outdir", str(tmp_path / "out")]
+    assert main(call) == 0
+    config, _ = read_run(tmp_path / "out" / "config.json")
+    assert (config.augment, config.schedule) == (AugmentConfig(lowres=0.2), "stages")
+    assert config.network.embedding_size == DIMENSION
+    capsys.readouterr()
+    second = ["train", "--config", str(tmp_path / "out" / "config.json"), "--outdir", str(tmp_path / "again")]
+    assert main([*second, "--resume_head", str(tmp_path / "out")]) == 2
+    assert "--resume_head with a teacher" in capsys.readouterr().err
+    assert main(["train", "--data_root", str(loose), "--outdir", str(tmp_path / "o"), "--preprocess", "raw"]) == 2
+    assert "--preprocess raw: is for a --teacher" in capsys.readouterr().err
+
+
+def test_a_teacher_that_fails_in_a_loader_process(teacher_file: Path, loose: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(teacher_file, tmp_path / "teacher.onnx"))
+    teacher = Teacher(file)
+    write_model(file, metadata=raw_metadata(), seed=5)
+    images = open_image_set(loose, labelled=False)
+    with (
+        Loader(images, batch_size=12, seed=3, workers=1, teacher=teacher) as loader,
+        pytest.raises(SFaceError, match=r"process 1 of 1 failed at image \d+ of .*teacher.onnx: was exchanged"),
+    ):
+        next(loader.batches(0, 1))
+
+
+def test_two_ranks_train_as_one(teacher_file: Path, loose: Path, tmp_path: Path) -> None:
+    """And go on; their relations are those of the whole batch. Head files there are none, from neither rank."""
+    call = ["--teacher", teacher_file, "--data_root", loose, *SHORT, "--save_every", "2"]
+    both, one = tmp_path / "both", tmp_path / "one"
+    for words in (["--max_steps", "2"], ["--resume", "--max_steps", "4"]):
+        done = mpirun(*(call if "--resume" not in words else []), "--outdir", both, *words)
+        assert done.returncode == 0, done.stderr
+    assert main(["train", *map(str, call), "--outdir", str(one), "--max_steps", "4"]) == 0
+    assert not list(both.glob("step-*/head-*"))
+    parts = zip(read_log(both), read_log(one), strict=False)
+    for ours, theirs in parts:
+        for name in ("loss", "cos_genuine", "cos_impostor", "top1"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
+    ours, theirs = (load_file(folder / "step-00000004" / "model.safetensors") for folder in (both, one))
+    start = load_file(one / "step-00000002" / "model.safetensors")
+    moved = sum(float(np.square(theirs[name] - start[name]).sum()) for name in start)
+    apart = sum(float(np.square(theirs[name] - ours[name]).sum()) for name in start)
+    assert apart < 0.02**2 * moved
 
 
 def test_blends_take_a_teacher(drawn_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
