@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from .errors import ModelError
+from .output import printable
 
 PREFIX = "sface."
 FORMAT = "1"
@@ -72,9 +73,12 @@ class ModelMetadata:
         return replace(self, **dict.fromkeys(_OF_THE_THRESHOLD))  # type: ignore[arg-type]
 
     def to_props(self) -> dict[str, str]:
-        """The properties to store, `{"sface.preprocess": "raw", ...}`; fields that are None are left out."""
+        """The properties to store, `{"sface.preprocess": "raw", ...}`; fields that are None are left out.
+
+        Characters that can't be printed, such as those of a folder's name, are written as escapes.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        props = {PREFIX + name: str(value) for name, value in values.items() if value is not None}
+        props = {PREFIX + name: printable(str(value)) for name, value in values.items() if value is not None}
         return {PREFIX + "format": FORMAT, **props}
 
 

@@ -2,14 +2,18 @@
 
 With `as_json` a command prints one JSON object alone on stdout, errors included:
 `{"error": {"code": "no_face", "message": ...}}`. Notes are for people: they go to stderr, unless `quiet`.
+
+Names of files and people come from anywhere: what people read has no character that would steer their terminal.
 """
 
 import json
+import os
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import SFaceError
+from .errors import SFaceError, StorageError
 
 
 @dataclass
@@ -18,31 +22,45 @@ class Output:
 
     as_json: bool = False
     quiet: bool = False
+    _stdout_is_lost: bool = field(default=False, init=False, repr=False)
 
     def result(self, text: str, fields: dict[str, Any], error: SFaceError | None = None) -> None:
         """Print what the user asked for: `text` for a person, `fields` as JSON.
 
         error: what went wrong with a part of it, told beside the rest; in JSON as the field "error".
+        Raises StorageError where stdout can't be written, as on a full disk.
         """
         if self.as_json:
             told = {} if error is None else _as_fields(error)
-            print(json.dumps({**fields, **told}, allow_nan=False), flush=True)
+            self._to_stdout(json.dumps({**fields, **told}, allow_nan=False))
             return
-        print(text, flush=True)
+        self._to_stdout(_for_people(text))
         if error is not None:
             self.error(error)
 
     def note(self, text: str) -> None:
         """Print a line that a person may want to know and no program needs."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(_for_people(text), file=sys.stderr, flush=True)
 
     def error(self, error: SFaceError) -> None:
-        """Print an error: one line for a person on stderr, an object on stdout for a program."""
-        if self.as_json:
-            print(json.dumps(_as_fields(error)), flush=True)
-        else:
-            print(f"error: {_in_one_line(error)}", file=sys.stderr, flush=True)
+        """Print an error: one line for a person on stderr, an object on stdout for a program, where that can be."""
+        if self.as_json and not self._stdout_is_lost:
+            with suppress(StorageError):
+                self._to_stdout(json.dumps(_as_fields(error)))
+                return
+        print(f"error: {_in_one_line(error)}", file=sys.stderr, flush=True)
+
+    def _to_stdout(self, text: str) -> None:
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._stdout_is_lost = True
+            # Python would try again to write it at its end, and change the exit code.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise StorageError(f"standard output: can't be written ({error.strerror})") from error
 
 
 def printable(text: str) -> str:
@@ -55,4 +73,8 @@ def _as_fields(error: SFaceError) -> dict[str, Any]:
 
 
 def _in_one_line(error: SFaceError) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))
+
+
+def _for_people(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -10,6 +10,7 @@ from onnx import helper
 from sface.errors import ModelError, StorageError
 from sface.export.metadata import read_metadata, write_metadata
 from sface.infer import FaceEmbedder
+from sface.output import printable
 
 from ..test_files import largest_file
 from ..tiny_models import raw_metadata, write_model
@@ -91,3 +92,12 @@ def test_a_disk_that_refuses_leaves_the_file_as_it_was(model: Path) -> None:
         write_metadata(model, raw_metadata(network="renamed"))
     assert model.read_bytes() == before
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize("name", ["a\xa0b", "a\nb", "\x1b[31m", "👩\u200d👧", "lat\udcfcin"], ids=ascii)
+def test_a_folder_of_any_name_is_written_so_that_it_can_be_read(name: str, tmp_path: Path) -> None:
+    """It may become the name of a training set or of a threshold's."""
+    path = write_model(tmp_path / "m.onnx")
+    write_metadata(path, raw_metadata(threshold=0.3, threshold_set=name, training_set=name))
+    read = read_metadata(path)
+    assert read is not None and read.threshold_set == read.training_set == printable(name)
