@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # Pillow reads more; what is missing here is rare among photos, or starts another program (EPS).
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
+# What is a picture in a folder of other files too: endings of names, in small letters. Not GIF, as training, which
+# decodes with OpenCV, reads none.
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 
 # What Pillow raises on damaged files, besides OSError; Warning where the caller turns warnings into errors.
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error, zlib.error, Warning)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..progress import Advance
 from .bin_sets import BinSet
 from .comparisons import Comparisons
+from .metrics import unit_rows
 from .verification import Embed, ahead, raw_embeddings, spans
 
 
@@ -41,7 +42,7 @@ def compare_bin(
     def embed_waiting() -> None:
         summed, length = raw_embeddings(embed, np.stack(waiting[:batch]), str(bin_set.path), batch=batch, flip=flip)
         del waiting[:batch]
-        units.append(summed / np.linalg.norm(summed, axis=1, keepdims=True))
+        units.append(unit_rows(summed))
         lengths.append(length)
 
     for start, images, digests in ahead(read, spans(0, len(bin_set), batch)):

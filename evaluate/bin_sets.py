@@ -8,6 +8,7 @@ import mmap
 import os
 import stat
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from ..errors import DataError, ImageError
 from ..opencv import cv2
 from .bin_pickle import Span, read_pickle
 from .metrics import FOLDS
+
+# The usual sets, by the names of their files.
+TARGETS = ("lfw", "calfw", "cplfw", "cfp_fp", "agedb_30")
 
 LARGEST = 1024  # pixels; a damaged header may say anything
 
@@ -110,6 +114,25 @@ def open_bin(path: Path) -> BinSet:
     image can't be decoded.
     """
     return BinSet(path)
+
+
+def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSet]:
+    """Open NAME.bin in `root` for each name of `target`; where that is None, those of TARGETS that are there.
+
+    size  of the network's crops in pixels
+
+    Raises DataError and ImageError as `open_bin`, DataError where a set has crops of another size.
+    """
+    names = [name for name in TARGETS if (root / f"{name}.bin").exists()] if target is None else target
+    sets = []
+    for name in names:
+        opened = open_bin(root / f"{name}.bin")
+        if opened.size != size:
+            raise DataError(
+                f"{opened.path}: crops of {opened.size} pixels for a network of {size}; leave it out of --target"
+            )
+        sets.append(opened)
+    return sets
 
 
 def _decode(where: str, data: bytes) -> NDArray[np.uint8]:

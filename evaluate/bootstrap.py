@@ -13,7 +13,9 @@ alone. Fogliato, Patil, Perona, "Confidence intervals for error rates in 1:1 mat
 intervals on faces.
 
 Where no error was seen, all draws show none either; the interval then goes up to 3 / n (the rule of three: Hanley,
-Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983).
+Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983). That is a rule of independent trials,
+and two people who look alike do so on all their photos. So n is the number of different pairs of people, of genuine
+pairs that of people; not that of photo pairs.
 """
 
 import math
@@ -102,11 +104,14 @@ def interval(
     return min(low, value), max(high, value)
 
 
-def rate_of(errors: int, count: int, drawn: NDArray[np.float64]) -> Rate:
-    """The rate of `errors` among `count` > 0 comparisons, with its interval from the rates in the draws (D,)."""
+def rate_of(errors: int, count: int, drawn: NDArray[np.float64], independent: int) -> Rate:
+    """The rate of `errors` among `count` > 0 comparisons, with its interval from the rates in the draws (D,).
+
+    independent  how many of the comparisons are independent of each other, `pairs_of_people`
+    """
     value = errors / count
     low, high = interval(value, drawn)
-    margin = min(1.0, 3 / count)
+    margin = min(1.0, 3 / independent)
     if errors == 0:
         high = max(high, margin)
     elif errors == count:
@@ -130,7 +135,7 @@ def rate(events: NDArray[np.bool_], people: NDArray[np.integer[Any]], *, draws: 
     else:
         counts = weighted_counts(people, events, 2, draws=draws, seed=seed)
         drawn = shares(counts[:, 1], counts.sum(axis=1))
-    return rate_of(int(np.count_nonzero(events)), len(events), drawn)
+    return rate_of(int(np.count_nonzero(events)), len(events), drawn, pairs_of_people(people))
 
 
 def difference(
@@ -144,7 +149,8 @@ def difference(
     """By how much the share of `right` is above that of `other`, two decisions on each of the same pairs, bool (P,).
 
     people  as of `rate`. Each draw gives both shares of the same people, so that what makes a pair hard for both
-            decisions is not in the interval. Where the two never differ, it goes from -3 / P to 3 / P.
+            decisions is not in the interval. Where the two never differ, it goes from -3 / n to 3 / n, n the different
+            pairs of people.
 
     Raises DataError where there are no pairs.
     """
@@ -159,7 +165,7 @@ def difference(
     drawn = shares(counts[:, 2] - counts[:, 0], counts.sum(axis=1))
     low, high = interval(value, drawn, lowest=-1.0)
     if not change.any():
-        margin = min(1.0, 3 / len(change))
+        margin = min(1.0, 3 / pairs_of_people(people))
         low, high = min(low, -margin), max(high, margin)
     return Estimate(value, low, high)
 
@@ -183,6 +189,14 @@ def independent_rate(errors: int, count: int) -> Rate:
 def people_in(people: NDArray[np.integer[Any]]) -> int:
     """How many different people occur in `people`, int (P, 2)."""
     return int(np.count_nonzero(np.bincount(people.ravel(), minlength=1)))
+
+
+def pairs_of_people(people: NDArray[np.integer[Any]]) -> int:
+    """How many different pairs of people occur in `people`, int (P, 2), P > 0, a person alone counted as one too."""
+    first, second = people[:, 0].astype(np.int64), people[:, 1]
+    pairs = np.minimum(first, second) * (int(people.max()) + 1) + np.maximum(first, second)
+    pairs.sort()
+    return 1 + int(np.count_nonzero(np.diff(pairs)))
 
 
 def shares(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

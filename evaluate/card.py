@@ -13,7 +13,7 @@ from ..output import printable
 from .card_figures import evaluation_section
 from .evaluation_file import Evaluation
 from .markdown import code_block, escape, table
-from .report_tables import interval, percent
+from .words import interval, percent
 
 _NOT_KNOWN = "not known"
 

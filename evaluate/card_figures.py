@@ -3,9 +3,9 @@
 from ..output import printable
 from .evaluation_file import Evaluation, Target
 from .figures import OperatingPoint, Rate
+from .identification import Identification
 from .markdown import code_block, escape, table
-from .megaface import Identification
-from .report_tables import asked, interval, percent
+from .words import asked, interval, percent, points
 
 _HEAD = ("figure", "value", "interval", "counted on")
 _Row = tuple[str, str, str, str]
@@ -44,8 +44,8 @@ def _verification(name: str, target: Target) -> str:
                 escape(f"{row.degradation} {row.level}") if row.level else "as it is",
                 percent(row.accuracy),
                 interval(*row.accuracy_interval),
-                _points(row.change.value),
-                f"{_points(row.change.low)} to {_points(row.change.high)}",
+                points(row.change.value),
+                f"{points(row.change.low)} to {points(row.change.high)}",
             )
             for row in target.robustness
         ]
@@ -97,7 +97,3 @@ def _identification(name: str, found: Identification) -> str:
 
 def _row(name: str, rate: Rate, of: str) -> _Row:
     return name, percent(rate.value), interval(rate.low, rate.high), f"{rate.errors:,} of {rate.count:,} {of}"
-
-
-def _points(change: float) -> str:
-    return f"{100 * change:+.2f}"

@@ -1,15 +1,10 @@
 """What a protocol gives and all figures are made of: the compared pairs of a set."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-# What embeds photos: paths → float32 (N, D), unit vectors; a row of NaN for a photo that gives no face.
-EmbedPhotos = Callable[[Sequence[Path]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

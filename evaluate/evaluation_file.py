@@ -8,10 +8,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import DataError
 from .figures import Estimate, OperatingPoint, Rate
-from .megaface import Identification
+from .identification import Identification
+from .metrics import MARGIN
 
 LARGEST = 16_000_000  # bytes; an evaluation has thousands
 _MOST = 1000  # entries of a list or of `targets`
+# The threshold of a network that gives all faces the same embedding lies a hair above the highest cosine.
+_HIGHEST = 1 + MARGIN
 
 T = TypeVar("T")
 
@@ -114,7 +117,7 @@ def _read(kind: Any, value: Any, place: str) -> Any:
         if arguments[-1] is not Ellipsis and len(read) != len(arguments):
             raise ValueError(f"{_shown(place)} has {len(read)} entries, not {len(arguments)}")
         return read
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 1:
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= _HIGHEST:
         return float(value)
     if kind is int and type(value) is int and 0 <= value < 1 << 60:
         return value

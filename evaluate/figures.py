@@ -15,8 +15,9 @@ class Rate:
     """A share of errors among comparisons, with its interval.
 
     value      the share, errors / count
-    low, high  its interval; where no error was seen, it reaches 3 / count (the rule of three), where there were only
-               errors, 1 - 3 / count; from 0 to 1 where the pairs show too few people for more to be known
+    low, high  its interval; where no error was seen, it reaches 3 / n (the rule of three), where there were only
+               errors, 1 - 3 / n, with n the different pairs of people (of genuine pairs: the people); from 0 to 1
+               where the pairs show too few people for more to be known
     """
 
     value: float

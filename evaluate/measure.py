@@ -1,13 +1,23 @@
 """From the comparisons of a set to all its figures, as ISO/IEC 19795-1 defines them, and the literature's accuracy."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import dependencies
 from ..errors import DataError
-from .bootstrap import DRAWS, affordable_draws, independent_rate, interval, people_in, rate, rate_of
+from .bootstrap import (
+    DRAWS,
+    affordable_draws,
+    independent_rate,
+    interval,
+    pairs_of_people,
+    people_in,
+    rate,
+    rate_of,
+)
 from .comparisons import Comparisons
 from .drawn_rates import DrawnRates, draw_rates, equal_error_rate
 from .figures import Accuracy, Curve, Estimate, Figures, OperatingPoint
@@ -42,23 +52,23 @@ def measure(
     pair that was compared, where a similarity is infinite, or where there are fewer than ten pairs for ten folds.
     """
     dependencies.require("sklearn", "eval")
-    genuine, impostor = _scores(comparisons)
+    genuine, impostor = _kinds(comparisons)
     draws = affordable_draws(len(comparisons), draws)
     needed = {fmr: pairs_needed(fmr) for fmr in sorted(fmrs, reverse=True)}
-    supported = [fmr for fmr in needed if needed[fmr] <= len(impostor)]
-    thresholds = [lowest_threshold(impostor, fmr) for fmr in supported]
+    supported = [fmr for fmr in needed if needed[fmr] <= len(impostor.scores)]
+    thresholds = [lowest_threshold(impostor.scores, fmr) for fmr in supported]
     own = [] if threshold is None else [threshold]
     drawn = draw_rates(comparisons, np.array([*thresholds, *own]), draws=draws, seed=seed)
 
     def point(at: float, fmr: float | None = None) -> OperatingPoint:
         return _point(comparisons, genuine, impostor, drawn, at, fmr)
 
-    eer, eer_threshold, auc = _whole_curve(comparisons, drawn)
+    eer, eer_threshold, auc = _whole_curve(comparisons, drawn, min(genuine.independent, impostor.independent))
     return Figures(
         name=comparisons.name,
         protocol=comparisons.protocol,
-        genuine=len(genuine),
-        impostor=len(impostor),
+        genuine=len(genuine.scores),
+        impostor=len(impostor.scores),
         people=people_in(comparisons.people),
         photos=comparisons.photos,
         failed=comparisons.failed,
@@ -92,8 +102,16 @@ def measure_accuracy(comparisons: Comparisons, *, draws: int = DRAWS, seed: int 
     return Accuracy(folds.accuracy, folds.std, low, high, folds.threshold, folds.right)
 
 
-def _scores(comparisons: Comparisons) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Similarities of genuine and of impostor pairs that were compared, rising."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kind:
+    """The compared pairs of one kind: their similarities, rising, and how many are `independent`, as of `rate_of`."""
+
+    scores: NDArray[np.float64]
+    independent: int
+
+
+def _kinds(comparisons: Comparisons) -> tuple[_Kind, _Kind]:
+    """Genuine and impostor pairs."""
     name, same, compared = comparisons.name, comparisons.same, comparisons.compared
     if np.isinf(comparisons.similarity).any():
         raise DataError(f"{name}: a similarity is infinite; the embeddings are damaged")
@@ -102,13 +120,17 @@ def _scores(comparisons: Comparisons) -> tuple[NDArray[np.float64], NDArray[np.f
             raise DataError(f"{name}: has no {kind} pair; error rates take pairs of both kinds")
         if not (those & compared).any():
             raise DataError(f"{name}: no {kind} pair could be compared; no photo of one gave a face")
-    return np.sort(comparisons.similarity[same & compared]), np.sort(comparisons.similarity[~same & compared])
+    genuine, impostor = (
+        _Kind(np.sort(comparisons.similarity[those]), pairs_of_people(comparisons.people[those]))
+        for those in (same & compared, ~same & compared)
+    )
+    return genuine, impostor
 
 
 def _point(
     comparisons: Comparisons,
-    genuine: NDArray[np.float64],
-    impostor: NDArray[np.float64],
+    genuine: _Kind,
+    impostor: _Kind,
     drawn: DrawnRates,
     threshold: float,
     fmr: float | None,
@@ -119,20 +141,23 @@ def _point(
     if fmr is not None:
         asked = np.array([fmr])
         fnmr, with_failures = (drawn.fnmr_at_fmr(asked, with_failures=failures)[:, 0] for failures in (False, True))
-    matches = len(impostor) - int(np.searchsorted(impostor, threshold))
-    errors = int(np.searchsorted(genuine, threshold))
+    pairs, matching = len(impostor.scores), len(impostor.scores) - int(np.searchsorted(impostor.scores, threshold))
+    without, missed = len(genuine.scores), int(np.searchsorted(genuine.scores, threshold))
     all_genuine = int(np.count_nonzero(comparisons.same))
     return OperatingPoint(
         fmr_asked=fmr,
         threshold=threshold,
-        fmr=rate_of(matches, len(impostor), drawn.fmr[:, column]),
-        fnmr=rate_of(errors, len(genuine), fnmr),
-        fnmr_with_failures=rate_of(errors + all_genuine - len(genuine), all_genuine, with_failures),
+        fmr=rate_of(matching, pairs, drawn.fmr[:, column], impostor.independent),
+        fnmr=rate_of(missed, without, fnmr, genuine.independent),
+        fnmr_with_failures=rate_of(missed + all_genuine - without, all_genuine, with_failures, genuine.independent),
     )
 
 
-def _whole_curve(comparisons: Comparisons, drawn: DrawnRates) -> tuple[Estimate, float, float]:
-    """Equal error rate, the threshold at which it is reached, and the area under the ROC curve."""
+def _whole_curve(comparisons: Comparisons, drawn: DrawnRates, independent: int) -> tuple[Estimate, float, float]:
+    """Equal error rate, the threshold at which it is reached, and the area under the ROC curve.
+
+    independent  pairs of the kind of which fewer are
+    """
     from sklearn.metrics import auc, roc_curve
 
     compared = comparisons.compared
@@ -144,19 +169,20 @@ def _whole_curve(comparisons: Comparisons, drawn: DrawnRates) -> tuple[Estimate,
     threshold = before + way * (after - before) if np.isfinite(after) else before
     low, high = interval(float(value), drawn.eer())
     if value == 0:
-        high = max(high, min(1.0, 3 / min(np.count_nonzero(same), np.count_nonzero(~same))))
+        high = max(high, min(1.0, 3 / independent))
     return Estimate(float(value), low, high), float(threshold), float(auc(fmr, tar))
 
 
-def _curve(
-    genuine: NDArray[np.float64], impostor: NDArray[np.float64], drawn: DrawnRates, fmrs: Sequence[float]
-) -> Curve:
+def _curve(genuine: _Kind, impostor: _Kind, drawn: DrawnRates, fmrs: Sequence[float]) -> Curve:
     """The curve at evenly spaced false match rates and at `fmrs`."""
-    lowest = min(1.0, 3 / len(impostor))
+    lowest = min(1.0, 3 / len(impostor.scores))
     count = 1 + round(_CURVE_POINTS * -np.log10(lowest))
     asked = np.unique(np.concatenate([np.geomspace(lowest, 1, count) if count > 1 else [1.0], fmrs]))[::-1]
-    errors = np.searchsorted(genuine, [lowest_threshold(impostor, fmr) for fmr in asked])
+    errors = np.searchsorted(genuine.scores, [lowest_threshold(impostor.scores, fmr) for fmr in asked])
     of_draws = drawn.fnmr_at_fmr(asked)
-    rates = [rate_of(int(e), len(genuine), rows) for e, rows in zip(errors, of_draws.T, strict=True)]
+    rates = [
+        rate_of(missed, len(genuine.scores), rows, genuine.independent)
+        for missed, rows in zip(errors.tolist(), of_draws.T, strict=True)
+    ]
     fnmr, low, high = np.array([(rate.value, rate.low, rate.high) for rate in rates]).T
     return Curve(asked, fnmr, low, high)

@@ -5,11 +5,8 @@ arXiv:1512.00596. Of each person with M photos, every photo in turn is put among
 each of the M - 1 others. A search has found it at rank r when fewer than r distractors are as similar as it is.
 """
 
-import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,63 +16,16 @@ from ..align.image import load_image
 from ..errors import DataError, ImageError
 from ..progress import Advance
 from .bootstrap import rate
-from .closest import Closest, operating_point
 from .crop_stream import embed_crops
-from .figures import OperatingPoint, Rate
+from .identification import Identification, RankRate
+from .megaface_closest import Closest, operating_point
 from .megaface_lists import DISTRACTORS, PROBES, MegaFaceLists
-from .metrics import MARGIN, pairs_needed
+from .metrics import MARGIN, matches_allowed, pairs_needed, unit_rows
 from .pairs import draw_pairs, similarities
 from .verification import Embed
 
 RANKS = (1, 10, 100)
 FMR = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class RankRate:
-    """missed: the share of searches that did not bring the person's other photo among the first `rank`."""
-
-    rank: int
-    missed: Rate
-
-
-@dataclass(frozen=True, slots=True)
-class Identification:
-    """The figures of identification; their intervals are over the people who are looked for.
-
-    people, photos      who is looked for, and their photos
-    failed              photos that could not be read; every search for one, or with one, has missed
-    distractors         that were searched
-    distractors_failed  that could not be read; they are not among `distractors`
-    noisy               photos, distractors that the noise lists took away
-    searches            ordered pairs of a person's photos
-    ranks               by rising rank, up to the number of distractors
-    verification        genuine pairs, and impostor pairs of a photo and a distractor, at a false match rate of FMR;
-                        None where there are fewer than `impostors_needed` of the latter
-    """
-
-    name: str
-    protocol: str
-    people: int
-    photos: int
-    failed: int
-    distractors: int
-    distractors_failed: int
-    noisy: tuple[int, int]
-    searches: int
-    ranks: tuple[RankRate, ...]
-    verification: OperatingPoint | None
-    impostors_needed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: plain numbers; "identified" is the share of searches that a rank's "missed" leaves."""
-        fields = asdict(self)
-        fields["noisy"] = list(self.noisy)
-        for row in fields["ranks"]:
-            row["identified"] = 1 - row["missed"]["value"]
-        if self.verification is not None:
-            fields["verification"]["tar"] = 1 - self.verification.fnmr.value
-        return {**fields, "interval": 0.95}
 
 
 def identify(
@@ -112,8 +62,7 @@ def identify(
             return image
 
         for part in embed_crops(crop, len(names), embed, str(folder), flip=flip, batch=batch):
-            lengths = np.linalg.norm(part.embeddings, axis=1, keepdims=True)
-            yield part.numbers, (part.embeddings / lengths).astype(np.float32)
+            yield part.numbers, unit_rows(part.embeddings).astype(np.float32)
             failures.extend(part.failures)
             if advance is not None:
                 advance(part.count)
@@ -127,9 +76,8 @@ def identify(
     units = np.concatenate([part for _, part in read if len(part)])  # (A, D)
     failed = len(failures)
 
-    closest = Closest(
-        units, min(RANKS[-1], len(lists.distractors)), math.floor(FMR * len(units) * len(lists.distractors))
-    )
+    matches = matches_allowed(FMR, len(units) * len(lists.distractors))
+    closest = Closest(units, min(RANKS[-1], len(lists.distractors)), matches)
     for _, others in batches(lists.root / DISTRACTORS, lists.distractors):
         closest.add(others)
     if not closest.distractors:

@@ -63,15 +63,23 @@ def threshold_at_fmr(impostors: ArrayLike, fmr: float) -> tuple[float, float]:
 def lowest_threshold(impostors: NDArray[np.float64], fmr: float) -> float:
     """The threshold of `threshold_at_fmr` for similarities (P,) that rise, whatever their number; minus infinity where
     `fmr` is 1, and above 1 where too many similarities are 1."""
-    count = len(impostors)
-    allowed = math.floor(fmr * count)
-    if (allowed + 1) / count <= fmr:  # the product was rounded down: 0.29 * 100 < 29
-        allowed += 1
-    if allowed == count:
-        return -math.inf
-    shut_out = impostors[count - allowed - 1]
-    above = np.searchsorted(impostors, shut_out, side="right")
-    margin = min(MARGIN, (impostors[above] - shut_out) / 2) if above < count else MARGIN
+    allowed = matches_allowed(fmr, len(impostors))
+    return -math.inf if allowed == len(impostors) else just_above(impostors, len(impostors) - allowed - 1)
+
+
+def matches_allowed(fmr: float, pairs: int) -> int:
+    """How many of so many impostor pairs may match for a share of no more than `fmr`."""
+    allowed = math.floor(fmr * pairs)
+    rounded_down = pairs > 0 and (allowed + 1) / pairs <= fmr  # 0.29 * 100 < 29
+    return allowed + rounded_down
+
+
+def just_above(scores: NDArray[np.float64], place: int) -> float:
+    """The threshold that shuts out number `place` of similarities (P,) that rise, and those that are equal to it:
+    MARGIN, or half the way to the next if that is nearer, above it."""
+    shut_out = scores[place]
+    above = np.searchsorted(scores, shut_out, side="right")
+    margin = min(MARGIN, (scores[above] - shut_out) / 2) if above < len(scores) else MARGIN
     return float(max(shut_out + margin, np.nextafter(shut_out, np.inf)))
 
 
@@ -139,8 +147,14 @@ def squared_distances(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.f
     For the accuracy that is reported on LFW each row is the sum of two raw embeddings: the crop's and its mirror
     image's.
     """
-    units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first.astype(float), second.astype(float))]
-    return np.asarray(np.square(units[0] - units[1]).sum(axis=1))
+    apart = unit_rows(first.astype(float)) - unit_rows(second.astype(float))
+    return np.asarray(np.square(apart).sum(axis=1))
+
+
+def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`vectors` (N, D), none of them 0 throughout, brought to length 1."""
+    units: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return units
 
 
 def _scores(values: ArrayLike, kind: str | None = None) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def open_list(file: Path, root: Path | None = None) -> PhotoPairs:
     root  the folder that paths are relative to, by default the file's own
 
     Raises DataError that names the line where a pair is damaged, listed twice, contradicts others, or names a photo
-    that isn't there.
+    that isn't there or lies outside of `root`.
     """
     pairs = list(_read(file, root or file.parent))
     if not pairs:
@@ -80,6 +80,9 @@ def _pair(where: str, root: Path, columns: Sequence[str], cells: Sequence[str]) 
     same = _SAME.get(values["same"].lower())
     if same is None:
         raise DataError(f"{where}: same is {values['same'][:80]}; must be 1, 0, true or false")
+    for name in (values["first"], values["second"]):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise DataError(f"{where}: the photo {name[:80]} is not in {root}; list only what lies there")
     photos = root / values["first"], root / values["second"]
     if photos[0] == photos[1]:
         raise DataError(f"{where}: is a pair of a photo with itself")

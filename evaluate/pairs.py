@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..align.image import PICTURE_SUFFIXES
 from ..errors import DataError
 
 # Pairs of one kind that are measured: what a false match rate of 1e-6 takes (the rule of three), done in seconds.
@@ -17,7 +18,8 @@ _CHUNK = 4096
 def people_in(folder: Path) -> dict[str, list[Path]]:
     """The photos of each person in a folder that holds a folder per person, both sorted by name.
 
-    Hidden files and folders, files beside the people's folders and folders without a file are left out.
+    Hidden files and folders, files that are no pictures by their names, files beside the people's folders and folders
+    without a picture are left out.
 
     Raises DataError where the folder is missing, or there are not two people, or nobody has two photos.
     """
@@ -26,7 +28,7 @@ def people_in(folder: Path) -> dict[str, list[Path]]:
     people = {}
     for person in sorted(folder.iterdir()):
         if person.is_dir() and not person.name.startswith("."):
-            photos = sorted(photo for photo in person.iterdir() if photo.is_file() and not photo.name.startswith("."))
+            photos = sorted(path for path in person.iterdir() if _is_picture(path))
             if photos:
                 people[person.name] = photos
     if len(people) < 2:
@@ -34,6 +36,11 @@ def people_in(folder: Path) -> dict[str, list[Path]]:
     if all(len(photos) < 2 for photos in people.values()):
         raise DataError(f"{folder}: nobody in it has two photos; genuine pairs need people with two or more")
     return people
+
+
+def _is_picture(path: Path) -> bool:
+    name = path.name.lower()
+    return path.is_file() and name.endswith(PICTURE_SUFFIXES) and not name.startswith(".")
 
 
 def draw_pairs(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .comparisons import Comparisons, EmbedPhotos
+from .comparisons import Comparisons
 from .metrics import FOLDS
 from .pairs import similarities
 
@@ -34,9 +34,8 @@ class PhotoPairs:
     persons: NDArray[np.int32]
     ten_folds: NDArray[np.int64] | None
 
-    def compare(self, embed: EmbedPhotos) -> Comparisons:
-        """Compare the photos of each pair; `embed` is called once, with all photos."""
-        units = embed(self.photos)
+    def compare(self, units: NDArray[np.float32]) -> Comparisons:
+        """Compare the photos of each pair by their unit vectors (N, D), rows of NaN where a photo gave no face."""
         return Comparisons(
             name=self.name,
             protocol=self.protocol,

@@ -4,6 +4,7 @@ The page needs no network and runs no script. What comes from files (names, meta
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from .. import dependencies, files
@@ -11,7 +12,8 @@ from ..errors import UsageError
 from .evaluated import EvaluatedModel, EvaluatedSet
 from .report_sections import models_section, set_section, summary, words_section
 from .report_style import STYLE
-from .report_tables import counted, visible
+from .report_tables import visible
+from .words import counted
 
 SUFFIXES = (".html", ".htm")
 
@@ -41,10 +43,14 @@ def write_report(path: Path, models: Sequence[EvaluatedModel]) -> None:
 
 
 def _names(models: Sequence[EvaluatedModel]) -> list[str]:
-    """The models' names; those that are not the only one of their name have a number."""
+    """The models' names, each once; those that are not the only one of their name have a number."""
     names = [model.name for model in models]
-    numbers = [names[: place + 1].count(name) for place, name in enumerate(names)]
-    return [f"{name} ({n})" if names.count(name) > 1 else name for name, n in zip(names, numbers, strict=True)]
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name} ({number})" for number in count(1))
+        alone = names.count(name) == 1
+        found.append(name if alone else next(each for each in numbered if each not in {*names, *found}))
+    return found
 
 
 def _page(models: Mapping[str, EvaluatedModel]) -> str:

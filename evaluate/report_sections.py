@@ -11,19 +11,16 @@ from .gains import accuracy_gain
 from .report_style import WORDS
 from .report_tables import (
     NONE,
-    asked,
     breakable,
     cosine,
-    counted,
     figures_table,
-    interval,
-    percent,
     points_table,
     robustness_table,
     table,
     unsupported,
     visible,
 )
+from .words import asked, counted, interval, percent
 
 
 def summary(models: Mapping[str, EvaluatedModel]) -> str:

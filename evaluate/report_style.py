@@ -102,9 +102,10 @@ WORDS = {
     "bootstrap over people), as pairs that share a person are not independent. It tells how much the figure depends on "
     "who happens to be in the set, not how it changes with other cameras, ages or places. Where the intervals of two "
     "models overlap widely, the set may not tell which is better.",
-    "No error seen": "No error among n pairs doesn't mean a rate of zero: by the rule of three it may be as high as "
-    "3 / n. For the same reason a false match rate of 1 in 1,000 is given only where there are at least 3,000 pairs of "
-    "different people.",
+    "No error seen": "No error among the pairs doesn't mean a rate of zero: by the rule of three it may be as high as "
+    "3 / n. Two people who look alike do so in all their pictures, so n is the number of different pairs of people "
+    "(for the false non-match rate, of people), not of pairs of pictures. A false match rate of 1 in 1,000 is given "
+    "only where there are at least 3,000 pairs of pictures of different people.",
     "ROC and DET curve": "Both show the trade-off as the threshold moves. ROC: the share of pairs of the same person "
     "that are recognised, over the false match rate; higher is better. DET: both error rates, on axes that spread the "
     "small ones; lower is better, and on the dotted line both are equal. Bands are intervals.",

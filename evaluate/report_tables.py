@@ -1,16 +1,16 @@
-"""Figures in words: numbers as people read them, and the tables of a report, as HTML.
+"""The tables of a report, as HTML.
 
 What comes from files goes through `visible` before it becomes a part of a page.
 """
 
 import html
-import math
 import re
 from collections.abc import Mapping, Sequence
 
 from ..output import printable
 from .figures import Estimate, Figures, OperatingPoint, Rate, RobustnessRow
 from .plots import condition
+from .words import asked, interval, percent, points
 
 NONE = "–"  # in a cell that has nothing to say
 
@@ -30,26 +30,6 @@ def cosine(similarity: float, decimals: int = 3) -> str:
     return f"{similarity:.{decimals}f}".replace("-", "−")
 
 
-def percent(share: float) -> str:
-    """A share as a percentage with two decimals; with more where it is nearer to 0 or to 1 than these tell."""
-    return f"{_number(share)} %"
-
-
-def interval(low: float, high: float) -> str:
-    """Two shares as the ends of an interval."""
-    return f"{_number(low)} to {_number(high)} %"
-
-
-def asked(fmr: float) -> str:
-    """A rate that was asked for: 0.0001 as "0.01 %"."""
-    return f"{100 * fmr:.10f}".rstrip("0").rstrip(".") + " %"
-
-
-def counted(number: int, thing: str) -> str:
-    """So many things: "1 pair", "6,000 pairs"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def figures_table(models: Mapping[str, Figures], gains: Mapping[str, Estimate]) -> str:
     """All figures of a set but the error rates at thresholds, a column for each model, by its name.
 
@@ -67,15 +47,15 @@ def points_table(models: Mapping[str, Figures]) -> str:
     """The error rates at each model's own threshold and at those chosen for a false match rate; empty without any."""
     several = len(models) > 1
     failed = any(figures.failed for figures in models.values())
-    points: dict[str, list[tuple[str, OperatingPoint]]] = {}
+    found: dict[str, list[tuple[str, OperatingPoint]]] = {}
     for name, figures in models.items():
         for point in (figures.at_threshold, *figures.points):
             if point is not None:
                 goal = "the model's own" if point.fmr_asked is None else f"for FMR {asked(point.fmr_asked)}"
-                points.setdefault(goal, []).append((name, point))
+                found.setdefault(goal, []).append((name, point))
     rows = [
         (goal + several * f"<small>{breakable(name)}</small>", _at(point) + failed * [_rate(point.fnmr_with_failures)])
-        for goal, those in points.items()
+        for goal, those in found.items()
         for name, point in those
     ]
     head = ["Threshold", "Similarity", "False matches (FMR)", "False non-matches (FNMR)", "TAR"]
@@ -159,7 +139,7 @@ def _degraded(row: RobustnessRow) -> str:
 
 
 def _points(change: Estimate) -> str:
-    low, value, high = (f"{100 * share:+.2f}".replace("-", "−") for share in (change.low, change.value, change.high))
+    low, value, high = (points(share).replace("-", "−") for share in (change.low, change.value, change.high))
     return f"{value} points, {low} to {high}"
 
 
@@ -169,9 +149,3 @@ def _rate(rate: Rate) -> str:
 
 def _cell(value: str, *details: str) -> str:
     return f"<b>{value}</b>" + "".join(f"<small>{detail}</small>" for detail in details)
-
-
-def _number(share: float) -> str:
-    near = 100 * min(share, 1 - share)
-    decimals = 2 if near <= 0 else max(2, 1 - math.floor(math.log10(near)))
-    return f"{100 * share:.{decimals}f}" if 0 < share < 1 else f"{100 * share:.0f}"

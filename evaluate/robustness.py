@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..progress import Advance
 from .bin_sets import BinSet
-from .bootstrap import difference
 from .comparisons import Comparisons
 from .degradations import DEGRADATIONS, Degradation
 from .figures import Accuracy, Estimate, RobustnessRow
+from .gains import accuracy_change
 from .measure import measure_accuracy
+from .metrics import unit_rows
 from .verification import Embed, ahead, raw_embeddings, spans
 
 
@@ -50,7 +51,7 @@ def robustness(
 
     for start, pictures in ahead(read, spans(0, len(bin_set), 2 * batch)):
         summed = (raw_embeddings(embed, each, str(bin_set.path), batch=batch, flip=flip)[0] for each in pictures)
-        first, *probes = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in summed)
+        first, *probes = map(unit_rows, summed)
         for row, units in enumerate(probes):
             similarity[row, start : start + len(first)] = np.einsum("pd,pd->p", first, units).clip(-1, 1)
         if advance is not None:
@@ -59,10 +60,7 @@ def robustness(
     rows = [RobustnessRow("none", "", as_it_is, Estimate(0.0, 0.0, 0.0))]
     for degradation, similarities in zip(degradations, similarity, strict=True):
         accuracy = _accuracy(replace(clean, similarity=similarities))
-        # Of the pairs; the folds' means, where folds differ by a pair in size, differ from theirs by less than 0.1 %.
-        change = difference(accuracy.right, as_it_is.right, clean.people)
-        value = accuracy.value - as_it_is.value
-        change = Estimate(value, min(change.low, value), max(change.high, value))
+        change = accuracy_change(accuracy, as_it_is, clean)
         rows.append(RobustnessRow(degradation.name, degradation.level, accuracy, change))
     return tuple(rows)
 

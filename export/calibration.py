@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..align.image import PICTURE_SUFFIXES
 from ..errors import DataError, ImageError
-from ..train.encoded import PICTURE_SUFFIXES, decode
+from ..train.encoded import decode
 from ..train.image_sets import open_image_set
 
 CROPS = 400

@@ -111,6 +111,18 @@ def summarize(path: Path) -> Summary:
     )
 
 
+def describe(value: Value) -> str:
+    """An input or output in words."""
+    shape = "of unknown rank" if value.shape is None else f"({', '.join(map(str, value.shape))})"
+    return f"{value.name} {value.dtype} {shape}"
+
+
+def describe_macs(summary: Summary) -> str:
+    """How many multiply-accumulates a run takes, in words."""
+    is_free = any(isinstance(axis, str) for value in summary.inputs for axis in value.shape or ())
+    return f"{'at least ' * summary.macs_at_least}{summary.macs:,}{' with each free axis at 1' * is_free}"
+
+
 def _inputs(graph: Any) -> list[Any]:
     """The inputs that a caller gives: old files list their weights too."""
     weights = {tensor.name for tensor in graph.initializer}

@@ -9,21 +9,29 @@ from .verification import ThresholdSource
 # For a model file without any threshold: near those of published networks (0.363 for OpenCV's SFace).
 DEFAULT_THRESHOLD = 0.36
 
+_MIRRORED = (
+    "the threshold is for faces without their mirror images, which are added here; leave them out or give another"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A threshold and where it comes from, as in `Verification`; note: what a person should know of it."""
+    """A threshold and where it comes from, as in `Verification`; notes: what a person should know of it."""
 
     value: float
     source: ThresholdSource
     fmr: float | None = None
     threshold_set: str | None = None
     fmr_interval: tuple[float, float] | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
-def choose_threshold(given: float | None, metadata: ModelMetadata, detector: str, file: str) -> Threshold:
+def choose_threshold(
+    given: float | None, metadata: ModelMetadata, detector: str, file: str, *, flip: bool
+) -> Threshold:
     """`given`, or that of the model `file` with these metadata, whose faces `detector` finds.
+
+    flip  whether the mirror image's embedding is added, which it isn't where thresholds are measured
 
     Raises UsageError where `given` is no cosine, ModelError where the file's is none.
     """
@@ -32,13 +40,15 @@ def choose_threshold(given: float | None, metadata: ModelMetadata, detector: str
             raise UsageError(f"threshold {given:g}: must be a cosine, from -1 to 1")
         return Threshold(float(given), "given")
     check_threshold(metadata, file)
+    notes = (_MIRRORED,) if flip else ()
     if metadata.threshold is not None and metadata.fmr is not None:
-        note = None if metadata.detector == detector else _detector_note(metadata.detector, detector)
+        if metadata.detector != detector:
+            notes = (_detector_note(metadata.detector, detector), *notes)
         low, high = metadata.fmr_low, metadata.fmr_high
         interval = None if low is None or high is None else (low, high)
-        return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, interval, note)
+        return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, interval, notes)
     if metadata.published_threshold is not None:
-        return Threshold(metadata.published_threshold, "published")
+        return Threshold(metadata.published_threshold, "published", notes=notes)
     return Threshold(DEFAULT_THRESHOLD, "default")
 
 

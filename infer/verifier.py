@@ -69,7 +69,7 @@ class FaceVerifier:
         self.detector = "aligned" if found_by is None else found_by.name
         self.flip = flip
         self.threshold_details = choose_threshold(
-            threshold, self.embedder.metadata, self.detector, str(self.embedder.path)
+            threshold, self.embedder.metadata, self.detector, str(self.embedder.path), flip=flip
         )
 
     @property
@@ -134,7 +134,7 @@ class FaceVerifier:
         i, j = np.unravel_index(similarities.argmax(), similarities.shape)
         similarity = self.compare(one.units[i], other.units[j])
         timings = {stage: round(one.timings[stage] + other.timings[stage], 3) for stage in one.timings}
-        notes = [self.threshold_details.note] if self.threshold_details.note else []
+        notes = list(self.threshold_details.notes)
         faces = one.faces[i], other.faces[j]
         notes += [f"{face.photo}: {face.found} faces; {_TAKEN[self.reader.choice]}" for face in faces if face.found > 1]
         return Verification(

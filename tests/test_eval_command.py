@@ -268,6 +268,7 @@ def test_calls_that_end_with_one_line(
         ([model, "--data", bins, "--detector", "mtcnn"], 2, "--detector: is for"),
         ([model, "--data", bins, "--list", "pairs.txt"], 2, "--list: is for --protocol lfw-photos or pairs"),
         ([model, "--data", bins, "--pairs", "9"], 2, "--pairs: is for --protocol folders"),
+        ([model, "--data", bins, "--pairs", "0"], 2, "--pairs: is for --protocol folders"),
         ([model, *folders, "--pairs", "0"], 2, "--pairs 0: must be 1 or more"),
         ([model, *folders, "--target", "lfw"], 2, "--target: is for --protocol bin"),
         ([model, *folders, "--robustness"], 2, "--robustness: is for --protocol bin"),

@@ -15,14 +15,16 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from sface.align.crop import TEMPLATE
 from sface.cli import main
+from sface.evaluate.evaluation_file import read_evaluations
 from sface.infer import FaceEmbedder, FaceVerifier, crops_ahead
 
 from .people_photos import draw_people, told
 from .processes import in_this_process, is_alive
-from .tiny_models import raw_metadata, write_model, write_published_sface
+from .tiny_models import DIMENSION, floats, raw_metadata, write_graph, write_model, write_published_sface
 
 
 @pytest.fixture
@@ -85,7 +87,31 @@ def test_the_threshold_of_the_file_and_another(
     assert main(call) == 0
     err = capsys.readouterr().err.splitlines()
     assert err[0].startswith(f"{model}: the threshold was measured with yunet, these are crops")
-    assert err[1:] == [f"{model}: its threshold is for faces without mirror images: --no-flip"] * flip
+    assert len(err) == 1 + flip
+    assert all(line.startswith(f"{model}: the threshold is for faces without their mirror images") for line in err[1:])
+
+
+def test_a_network_that_tells_nobody_apart(
+    people: Path, tmp_path: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its threshold lies above 1; what is printed of it can be read back."""
+    collapsed = write_graph(
+        tmp_path / "collapsed.onnx",
+        [
+            helper.make_node("Flatten", ["input"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "zeros"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "same"], ["embedding"]),
+        ],
+        inputs=[("input", TensorProto.FLOAT, ["N", 3, 112, 112])],
+        outputs=[("embedding", TensorProto.FLOAT, ["N", DIMENSION])],
+        weights={"zeros": np.zeros((3 * 112 * 112, DIMENSION), np.float32), "same": floats(DIMENSION)},
+        metadata=raw_metadata(),
+    )
+    fields = evaluate(capsys, collapsed, "--data", people, "--protocol", "folders", "--aligned")
+    (tmp_path / "eval.json").write_text(json.dumps(fields))
+    ((point,),) = (each.targets["people"].points for each in read_evaluations(tmp_path / "eval.json"))
+    assert point.threshold == fields["targets"]["people"]["points"][0]["threshold"] > 1
+    assert (point.fmr.value, point.fnmr.value) == (0, 1)
 
 
 def test_drawn_pairs_of_folders(model: Path, people: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,7 +275,7 @@ def test_identification(model: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["ranks"][0]["identified"] == 1
     assert main(["eval", *map(str, call)]) == 0
     assert "\n  rank 1   100 %" in capsys.readouterr().out
-    for option in (["--report", "x.html"], ["--threshold", "0.5"]):
+    for option in (["--report", "x.html"], ["--threshold", "0.5"], ["--threshold", "0"]):
         assert main(["eval", *map(str, call), *option]) == 2
         assert "leave it out" in capsys.readouterr().err
 

@@ -21,7 +21,6 @@ CONFIG = "config.json"  # in a run's folder
 HEADS = ("SFace", "ArcFace", "CosFace", "Softmax")
 MARGINS = {"ArcFace": 0.5, "CosFace": 0.35}  # those of their papers
 SCHEDULES = ("stages", "cosine", "polynomial")
-TARGETS = ("lfw", "calfw", "cplfw", "cfp_fp", "agedb_30")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ class Resources:
 
     data_root        folder of the training set
     eval_root        folder of the verification sets, NAME.bin (None: the training set's)
-    target           names of these sets; each must be there (None: those of TARGETS that are)
+    target           names of these sets; each must be there (None: those of bin_sets.TARGETS that are)
     resume_backbone  first weights of the network: a checkpoint, or a file of the published code
     resume_head      first weights of the head: likewise
     teacher          ONNX file of the network whose embeddings are learned

@@ -8,9 +8,6 @@ from ..opencv import cv2
 
 _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
 
-# Endings that a picture's file may have, in small letters.
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-
 JPEG_QUALITY = 95
 
 

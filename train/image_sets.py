@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..align.image import PICTURE_SUFFIXES
 from ..errors import DataError, ImageError
-from .encoded import PICTURE_SUFFIXES, decode
+from .encoded import decode
 from .records import RecordFile
 
 Image = npt.NDArray[np.uint8]

@@ -8,30 +8,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError
-from ..evaluate.bin_sets import BinSet, open_bin
+from ..evaluate import bin_sets
+from ..evaluate.bin_sets import BinSet
 from ..evaluate.verification import VerificationResult, pair_distances, verification_result
 from ..output import Output
 from ..runtime import rank
-from .config import TARGETS
 from .ranks import sum_over_ranks, world_size
 
 
 def open_sets(root: Path, target: Sequence[str] | None, size: int, output: Output) -> list[BinSet]:
-    """Open NAME.bin in `root` for each name of `target`; where that is None, those of TARGETS that are there.
+    """The sets of `bin_sets.open_sets`, with a note for each of the usual ones that is not there.
 
-    Raises DataError where a set that was named is missing, or one is damaged or not of `size` pixels.
+    Raises DataError and ImageError as it does.
     """
-    sets = []
-    for name in TARGETS if target is None else target:
-        path = root / f"{name}.bin"
-        if target is None and not path.exists():
-            output.note(f"{path}: not there; the run is not verified on {name}")
-            continue
-        opened = open_bin(path)
-        if opened.size != size:
-            raise DataError(f"{path}: crops of {opened.size} pixels for a network of {size}; leave it out of --target")
-        sets.append(opened)
+    sets = bin_sets.open_sets(root, target, size)
+    if target is None:
+        for name in bin_sets.TARGETS:
+            if name not in [opened.name for opened in sets]:
+                output.note(f"{root / name}.bin: not there; the run is not verified on {name}")
     return sets
 
 

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from ..errors import DataError, ImageError, NoFaceError, SFaceError, UsageError
 from ..metadata import PREPROCESS
 from ..output import Output
 from ..progress import progress
+from .crop_batches import crop_batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,17 +152,13 @@ def _embed(
     from ..infer.embedder import CHUNK
 
     units = []
-    labels: list[int] = []
-    failures: list[SFaceError] = []
-    pictures = zip(faces.labels, faces.crops, strict=True)
+    rows: list[int] = []
+    failed: dict[int, SFaceError] = {}
     with progress(len(faces.labels), "pictures", output) as advance:
-        while chunk := list(islice(pictures, CHUNK)):
-            failures += [crop for _, crop in chunk if isinstance(crop, SFaceError)]
-            taken = [(label, crop) for label, crop in chunk if not isinstance(crop, SFaceError)]
-            if taken:
-                units.append(embedder.embed(np.stack([crop for _, crop in taken])).unit)
-                labels += [label for label, _ in taken]
-            advance(len(chunk))
+        for numbers, crops in crop_batches(faces.crops, CHUNK, failed, advance):
+            units.append(embedder.embed(crops).unit)
+            rows += numbers
+    failures = list(failed.values())
     if not units:
         raise DataError(f"none of its {len(failures):,} pictures can be used; the first: {failures[0]}")
     faceless = sum(isinstance(error, NoFaceError) for error in failures)
@@ -172,21 +168,18 @@ def _embed(
             f"skipped of {len(faces.labels):,} pictures: {skipped['unreadable']:,} unreadable or no crops, "
             f"{faceless:,} without a face; the first: {failures[0]}"
         )
-    return np.concatenate(units), np.array(labels, dtype=np.int64), skipped
+    return np.concatenate(units), np.array(faces.labels, dtype=np.int64)[rows], skipped
 
 
-def _in_words(measured: "Calibration", asked: float) -> str:
+def _in_words(measured: "Calibration", wanted: float) -> str:
+    from ..evaluate.words import asked, interval, percent
+
+    def told(rate: "Rate") -> str:
+        return f"{percent(rate.value)} [{interval(rate.low, rate.high)}]"
+
     fmr, fnmr = measured.fmr, measured.fnmr
     return (
-        f"threshold {measured.threshold:.3f} for FMR {_percent(asked)} (measured {_rate(fmr)} of {fmr.count:,} "
-        f"impostor pairs; FNMR {_rate(fnmr)} of {fnmr.count:,} genuine pairs; intervals of 95 % over "
+        f"threshold {measured.threshold:.3f} for FMR {asked(wanted)} (measured {told(fmr)} of {fmr.count:,} "
+        f"impostor pairs; FNMR {told(fnmr)} of {fnmr.count:,} genuine pairs; intervals of 95 % over "
         f"{measured.people:,} people)"
     )
-
-
-def _rate(rate: "Rate") -> str:
-    return f"{_percent(rate.value)} [{_percent(rate.low)} to {_percent(rate.high)}]"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -46,10 +46,10 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
 def _describe(summary: "Summary") -> "ModelFile":
     from ..evaluate.card import ModelFile
+    from ..export.summary import describe, describe_macs
     from ..infer.zoo import FILES
     from ..known_files import KNOWN_FILES
     from ..metadata import ModelMetadata, from_props
-    from .inspect import describe, describe_macs
 
     metadata = from_props(summary.metadata, summary.file)
     published = metadata is None and summary.sha256 in KNOWN_FILES

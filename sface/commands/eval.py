@@ -12,7 +12,7 @@ from .eval_networks import Network, open_network
 
 if TYPE_CHECKING:
     from ..evaluate.evaluated import EvaluatedModel
-    from ..evaluate.megaface import Identification
+    from ..evaluate.identification import Identification
     from .eval_sets import Compared
 
 PROTOCOLS = {
@@ -98,7 +98,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
 def _check(args: argparse.Namespace) -> None:
     """Raises UsageError for options that don't go together."""
     for option, protocols in _FOR.items():
-        if getattr(args, option) not in (None, False) and args.protocol not in protocols:
+        given = getattr(args, option)
+        if given is not None and given is not False and args.protocol not in protocols:
             raise UsageError(f"--{option}: is for --protocol {' or '.join(protocols)}; leave it out")
     if args.aligned and args.detector is not None:
         raise UsageError(f"--detector {args.detector}: no face is looked for in aligned crops; leave out one of both")
@@ -130,13 +131,11 @@ def _threshold(args: argparse.Namespace, network: Network, detector: str, output
 
     if args.protocol == "megaface":
         return None
-    chosen = choose_threshold(args.threshold, network.metadata, detector, str(network.path))
+    chosen = choose_threshold(args.threshold, network.metadata, detector, str(network.path), flip=args.flip)
     if chosen.source == "default":
         return None
-    if chosen.note is not None:
-        output.note(f"{network.path}: {chosen.note}")
-    if args.flip and chosen.source != "given":
-        output.note(f"{network.path}: its threshold is for faces without mirror images: --no-flip")
+    for note in chosen.notes:
+        output.note(f"{network.path}: {note}")
     return chosen.value
 
 

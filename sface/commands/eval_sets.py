@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import DataError, SFaceError
 from ..output import Output
 from ..progress import progress
+from .crop_batches import crop_batches
 from .eval_networks import BATCH, Network
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..evaluate.comparisons import Comparisons
     from ..evaluate.evaluated import Pictures
     from ..evaluate.figures import RobustnessRow
-    from ..evaluate.megaface import Identification
+    from ..evaluate.identification import Identification
     from ..evaluate.photo_pairs import PhotoPairs
 
 PHOTOS = ("lfw-photos", "folders", "pairs")  # protocols
@@ -54,26 +55,16 @@ def detector_name(args: argparse.Namespace) -> str:
 
 def compare_bins(networks: Sequence[Network], args: argparse.Namespace, output: Output) -> list[Compared]:
     """NAME.bin of each name of --target."""
-    sets = _open_bins(args.data, args.target, networks[0].metadata.input_size)
-    return [Compared([_compare_bin(network, opened, args, output) for opened in sets]) for network in networks]
+    from ..evaluate.bin_sets import TARGETS, open_sets
 
-
-def _open_bins(root: Path, target: Sequence[str] | None, size: int) -> "list[BinSet]":
-    """Where no target is named, those of the usual sets that are there. Raises DataError, ImageError."""
-    from ..evaluate.bin_sets import open_bin
-    from ..train.config import TARGETS
-
-    names = [name for name in TARGETS if (root / f"{name}.bin").exists()] if target is None else target
-    if not names:
+    sets = open_sets(args.data, args.target, networks[0].metadata.input_size)
+    if not sets:
+        usual = ", ".join(f"{name}.bin" for name in TARGETS)
         raise DataError(
-            f"{root}: holds none of {', '.join(f'{name}.bin' for name in TARGETS)}; name other sets with --target, or "
-            "what the folder holds with --protocol"
+            f"{args.data}: holds none of {usual}; name other sets with --target, or what the folder holds with "
+            "--protocol"
         )
-    sets = [open_bin(root / f"{name}.bin") for name in names]
-    for opened in sets:
-        if opened.size != size:
-            raise DataError(f"{opened.path}: crops of {opened.size} pixels for a network of {size}; leave it out")
-    return sets
+    return [Compared([_compare_bin(network, opened, args, output) for opened in sets]) for network in networks]
 
 
 def _compare_bin(network: Network, bin_set: "BinSet", args: argparse.Namespace, output: Output) -> Seen:
@@ -109,7 +100,7 @@ def compare_photos(networks: Sequence[Network], args: argparse.Namespace, output
         return None if isinstance(first, SFaceError) or isinstance(second, SFaceError) else (first, second)
 
     def seen(of_network: "NDArray[np.float32]") -> Compared:
-        return Compared([Seen(pairs.compare(lambda photos: of_network), pictures)])
+        return Compared([Seen(pairs.compare(of_network), pictures)])
 
     return [seen(of_network) for of_network in units]
 
@@ -136,39 +127,27 @@ def _embed_photos(
     """
     import numpy as np
 
+    from ..evaluate.metrics import unit_rows
     from ..evaluate.verification import raw_embeddings
     from ..infer.crops_ahead import crops_ahead
     from ..infer.photo_shard import LeftOut, in_words, none_left
 
     size = networks[0].metadata.input_size
     units = [np.full((len(photos), network.metadata.embedding_size), np.nan, dtype=np.float32) for network in networks]
-    left_out: list[LeftOut] = []
-    rows: list[int] = []
-    crops: list[NDArray[np.uint8]] = []
-
-    def embed_waiting() -> None:
-        for network, of_network in zip(networks, units, strict=True):
-            raw, _ = raw_embeddings(network.embed, np.stack(crops), str(network.path), batch=len(crops), flip=args.flip)
-            of_network[rows] = raw / np.linalg.norm(raw, axis=1, keepdims=True)
-        rows.clear()
-        crops.clear()
-
+    failures: dict[int, SFaceError] = {}
     with (
         progress(len(photos), "photos", output) as advance,
         crops_ahead(photos, size, detector=args.detector, aligned=args.aligned) as read,
     ):
-        for row, (photo, crop) in enumerate(zip(photos, read, strict=True)):
-            if isinstance(crop, SFaceError):
-                reason = " ".join(str(crop).removeprefix(f"{photo}: ").split())
-                left_out.append(LeftOut(str(photo), crop.code, reason))
-            else:
-                rows.append(row)
-                crops.append(crop)
-            if len(crops) == BATCH:
-                embed_waiting()
-            advance()
-        if crops:
-            embed_waiting()
+        for rows, crops in crop_batches(read, BATCH, failures, advance):
+            for network, of_network in zip(networks, units, strict=True):
+                where = str(network.path)
+                raw, _ = raw_embeddings(network.embed, crops, where, batch=len(crops), flip=args.flip)
+                of_network[rows] = unit_rows(raw)
+    left_out = [
+        LeftOut(str(photos[row]), error.code, " ".join(str(error).removeprefix(f"{photos[row]}: ").split()))
+        for row, error in failures.items()
+    ]
     if len(left_out) == len(photos):
         raise none_left(left_out)
     if left_out:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..evaluate.evaluated import EvaluatedSet
 from ..evaluate.figures import Estimate, Rate, RobustnessRow
-from ..evaluate.megaface import Identification
-from ..evaluate.report_tables import asked, interval, percent
+from ..evaluate.identification import Identification
+from ..evaluate.words import asked, interval, percent, points
 
 _Row = tuple[str, str, str]  # figure, value, interval
 
@@ -22,8 +22,7 @@ def set_in_words(evaluated: EvaluatedSet, gain: Estimate | None) -> str:
     if (told := figures.accuracy) is not None:
         rows.append(("accuracy", f"{percent(told.value)} ± {percent(told.std)}", interval(told.low, told.high)))
     if gain is not None:
-        low, value, high = (f"{100 * share:+.2f}" for share in (gain.low, gain.value, gain.high))
-        rows.append(("less the first's", value, f"{low} to {high} points"))
+        rows.append(("less the first's", points(gain.value), f"{points(gain.low)} to {points(gain.high)} points"))
     rows.append(("EER", percent(figures.eer.value), interval(figures.eer.low, figures.eer.high)))
     rows += [_complement(f"TAR at FMR {asked(point.fmr_asked or 0)}", point.fnmr) for point in figures.points]
     if (point := figures.at_threshold) is not None:
@@ -81,7 +80,7 @@ def _degraded(row: RobustnessRow) -> _Row:
     if row.degradation == "none":
         name, change = "clean", ""
     else:
-        change = f"  {100 * row.change.value:+.2f}"
+        change = f"  {points(row.change.value)}"
     return f"  {name}", f"{percent(row.accuracy.value)}{change}", interval(row.accuracy.low, row.accuracy.high)
 
 

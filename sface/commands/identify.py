@@ -109,8 +109,7 @@ def _line(face: "FaceInfo", one: "Identification", threshold: float) -> str:
 
 
 def _threshold_notes(threshold: "Threshold", photos: int) -> Iterator[str]:
-    if threshold.note:
-        yield threshold.note
+    yield from threshold.notes
     if threshold.fmr is not None:
         yield (
             f"of strangers about {100 * false_positives(threshold.fmr, photos):.3g} % are taken for somebody: "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..output import Output, printable
 
 if TYPE_CHECKING:
-    from ..export.summary import Summary, Value
+    from ..export.summary import Summary
 
 LONGEST = 160  # characters of a metadata value; some hold whole tables
 
@@ -26,6 +26,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
 
 def _in_words(summary: "Summary") -> str:
+    from ..export.summary import describe, describe_macs
+
     opset = ", ".join(f"{domain} {version}".removeprefix("ai.onnx ") for domain, version in summary.opset.items())
     operators = ", ".join(f"{name} {count:,}" for name, count in summary.operators.items())
     lines = [
@@ -42,18 +44,6 @@ def _in_words(summary: "Summary") -> str:
         lines.append(("weights", f"also in other files, which were not read: {', '.join(summary.external_files)}"))
     lines += [("metadata", f"{key} = {_shortened(value)}") for key, value in summary.metadata.items()]
     return "\n".join(f"{label:<11} {printable(text)}" for label, text in lines)
-
-
-def describe(value: "Value") -> str:
-    """An input or output in words."""
-    shape = "of unknown rank" if value.shape is None else f"({', '.join(map(str, value.shape))})"
-    return f"{value.name} {value.dtype} {shape}"
-
-
-def describe_macs(summary: "Summary") -> str:
-    """How many multiply-accumulates a run takes, in words."""
-    is_free = any(isinstance(axis, str) for value in summary.inputs for axis in value.shape or ())
-    return f"{'at least ' * summary.macs_at_least}{summary.macs:,}{' with each free axis at 1' * is_free}"
 
 
 def _shortened(text: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sface.errors import DataError, ImageError
-from sface.evaluate.bin_sets import open_bin
+from sface.evaluate.bin_sets import open_bin, open_sets
 
 PAIRS = 12
 SAME = [pair % 3 != 1 for pair in range(PAIRS)]
@@ -297,3 +297,15 @@ def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
     os.truncate(path, 500)
     with pytest.raises(ImageError, match="has become shorter"):
         bin_set.images(0, PAIRS)
+
+
+def test_named_sets_and_those_that_are_there(tmp_path: Path) -> None:
+    for name in ("mine", "agedb_30", "lfw"):
+        (tmp_path / f"{name}.bin").write_bytes(python2())
+    assert [opened.name for opened in open_sets(tmp_path, None, 16)] == ["lfw", "agedb_30"]
+    assert [opened.name for opened in open_sets(tmp_path, ("mine", "lfw"), 16)] == ["mine", "lfw"]
+    assert open_sets(tmp_path / "nowhere", None, 16) == []
+    with pytest.raises(DataError, match=r"calfw\.bin: can't be read"):
+        open_sets(tmp_path, ("lfw", "calfw"), 16)
+    with pytest.raises(DataError, match=r"lfw\.bin: crops of 16 pixels for a network of 112; leave it out"):
+        open_sets(tmp_path, None, 112)

@@ -68,7 +68,7 @@ def test_without_a_false_non_match_the_rule_of_three(faces: tuple[NDArray[np.flo
     eye = np.eye(PEOPLE, dtype=np.float32)[labels] + 0.3 * np.pad(units, ((0, 0), (0, PEOPLE - 24)))
     result = calibrate(eye / np.linalg.norm(eye, axis=1, keepdims=True), labels, 0.01)
     assert (result.fnmr.value, result.fnmr.low) == (0, 0)
-    assert result.fnmr.high == 3 / (PEOPLE * 6)
+    assert result.fnmr.high == 3 / PEOPLE
 
 
 def test_as_many_pairs_as_the_rate_takes_are_enough() -> None:

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,9 @@ from sface.evaluate.card import ModelFile, write_card
 from sface.evaluate.comparisons import Comparisons
 from sface.evaluate.evaluation_file import LARGEST, Evaluation, read_evaluations
 from sface.evaluate.figures import OperatingPoint, Rate
+from sface.evaluate.identification import Identification, RankRate
 from sface.evaluate.markdown import code_block, escape, table
 from sface.evaluate.measure import measure
-from sface.evaluate.megaface import Identification, RankRate
 from sface.metadata import ModelMetadata
 
 SHA256 = "ab" * 32
@@ -194,6 +196,14 @@ def test_figures_and_where_they_are_from(tmp_path: Path, evaluated: dict[str, An
     for line in part.splitlines():
         if line.startswith("| ") and "%" in line:
             assert re.search(r"impostor pairs|genuine pairs|photos|ten folds", line), line
+
+
+def test_it_needs_neither_opencv_nor_processes() -> None:
+    code = (
+        "import sys, sface.evaluate.card\n"
+        "print([name for name in ('cv2', 'multiprocessing', 'scipy', 'sklearn', 'onnx') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
 def test_without_mirror_images_and_with_a_detector(tmp_path: Path, evaluated: dict[str, Any]) -> None:

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sface.evaluate.bootstrap import difference
 from sface.evaluate.evaluated import EvaluatedSet
-from sface.evaluate.gains import accuracy_gain
+from sface.evaluate.gains import accuracy_change, accuracy_gain
 
 from .evaluations import drawn_comparisons, evaluated_set
 
@@ -35,11 +36,25 @@ def test_what_is_hard_for_both_is_not_in_the_interval() -> None:
     assert back is not None and back.value == -gain.value
 
 
+def test_people_are_those_of_the_pairs_that_the_folds_take() -> None:
+    one, other = noisy(1, 0.01).comparisons, noisy(3, 0.06).comparisons
+    folds = np.random.default_rng(0).permutation(1000)[:400]
+    better, worse = (evaluated_set(dataclasses.replace(each, ten_folds=folds)) for each in (one, other))
+    right, wrong = better.figures.accuracy, worse.figures.accuracy
+    assert right is not None and wrong is not None
+    change = difference(right.right, wrong.right, one.people[folds], draws=50, seed=4)
+    found = accuracy_change(right, wrong, better.comparisons, draws=50, seed=4)
+    assert dataclasses.astuple(found) == pytest.approx(dataclasses.astuple(change), abs=1e-12)
+    assert accuracy_gain(better, worse, draws=50, seed=4) == found
+
+
 def test_the_same_network_gains_nothing() -> None:
-    gain = accuracy_gain(noisy(1, 0.02), noisy(1, 0.02))
+    one = noisy(1, 0.02)
+    gain = accuracy_gain(one, noisy(1, 0.02))
     assert gain is not None
     assert gain.value == 0
-    assert [gain.low, gain.high] == pytest.approx([-0.003, 0.003])
+    pairs = len({frozenset(pair) for pair in one.comparisons.people.tolist()})
+    assert [gain.low, gain.high] == pytest.approx([-3 / pairs, 3 / pairs])
 
 
 def test_other_pairs_or_no_folds_cannot_be_compared() -> None:

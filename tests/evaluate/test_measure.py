@@ -154,18 +154,27 @@ def test_random_embeddings_are_right_half_of_the_time() -> None:
 
 
 def test_perfect_embeddings_are_always_right_as_far_as_the_set_can_tell() -> None:
+    """Three errors of as many pairs of people, and of people, as it shows."""
     comparisons = drawn_set(6000)
     comparisons = replace(comparisons, similarity=np.where(comparisons.same, 1.0, 0.0))
+    genuine, impostor = (
+        len({frozenset(pair) for pair in comparisons.people[kind].tolist()})
+        for kind in (comparisons.same, ~comparisons.same)
+    )
+    assert genuine == 150 < impostor < 3000
     figures = measure(comparisons, threshold=0.5, draws=50)
     assert figures.accuracy is not None
-    assert (figures.accuracy.low, figures.accuracy.value, figures.accuracy.high) == (1 - 3 / 6000, 1, 1)
+    told = figures.accuracy
+    assert (told.low, told.value, told.high) == (1 - 3 / (genuine + impostor), 1, 1)
     assert (figures.auc, figures.eer.value) == (1, 0)
-    assert (figures.eer.low, figures.eer.high) == (0, 1e-3)
+    assert (figures.eer.low, figures.eer.high) == (0, 3 / genuine)
+    assert figures.curve.high[-1] == 3 / genuine
     assert 0 < figures.eer_threshold <= 1
     assert figures.at_threshold is not None
     for point in (*figures.points, figures.at_threshold):
-        assert (point.fnmr.low, point.fnmr.value, point.fnmr.high) == (0, 0, 1e-3)
-        assert (point.fmr.low, point.fmr.value, point.fmr.high) == (0, 0, 1e-3)
+        assert (point.fnmr.low, point.fnmr.value, point.fnmr.high) == (0, 0, 3 / genuine)
+        assert point.fnmr_with_failures == point.fnmr
+        assert (point.fmr.low, point.fmr.value, point.fmr.high) == (0, 0, 3 / impostor)
 
 
 def test_the_curve_holds_the_points_and_its_band() -> None:

@@ -17,12 +17,13 @@ def put(folder: Path, *names: str) -> None:
 
 
 def test_people_and_photos_come_sorted_without_what_is_hidden(tmp_path: Path) -> None:
-    put(tmp_path, "b/2.jpg", "b/1.jpg", "a/x.png", "a/.thumbnail", ".cache/1.jpg", ".cache/2.jpg", "list.txt")
+    put(tmp_path, "b/2.jpg", "b/1.JPG", "a/x.png", "a/.thumb.png", ".cache/1.jpg", ".cache/2.jpg", "list.txt")
+    put(tmp_path, "a/notes.txt", "a/Thumbs.db", "b/jpg", "c/notes.txt")
     (tmp_path / "empty").mkdir()
-    (tmp_path / "a" / "folder").mkdir()
+    (tmp_path / "a" / "folder.jpg").mkdir()
     assert people_in(tmp_path) == {
         "a": [tmp_path / "a" / "x.png"],
-        "b": [tmp_path / "b" / "1.jpg", tmp_path / "b" / "2.jpg"],
+        "b": [tmp_path / "b" / "1.JPG", tmp_path / "b" / "2.jpg"],
     }
     assert list(people_in(tmp_path)) == ["a", "b"]
 

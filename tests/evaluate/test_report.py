@@ -18,7 +18,7 @@ from sface.evaluate.figures import Rate
 from sface.evaluate.gains import accuracy_gain
 from sface.evaluate.report import check_target, write_report
 from sface.evaluate.report_style import WORDS
-from sface.evaluate.report_tables import asked, percent
+from sface.evaluate.words import asked, percent
 from tests.evaluate.evaluations import drawn_comparisons, evaluated_model, evaluated_set, robustness_rows
 from tests.test_files import largest_file
 
@@ -232,6 +232,9 @@ def test_models_of_the_same_name_are_numbered(tmp_path: Path) -> None:
     one = evaluated_model(evaluated_set(drawn_comparisons()))
     page = written(tmp_path, one, dataclasses.replace(one, detector="mtcnn"))
     assert [cell.strip() for cell in page.rows[0][1:]] == ["face.onnx (1)", "face.onnx (2)"]
+    names = ["a (1)", "a", "a", "a (3)", "b", "a (3)"]
+    page = written(tmp_path, *(dataclasses.replace(one, name=name) for name in names))
+    assert [cell.strip() for cell in page.rows[0][1:]] == ["a (1)", "a (2)", "a (4)", "a (3) (1)", "b", "a (3) (2)"]
 
 
 def test_where_it_comes_from(tmp_path: Path) -> None:
@@ -334,25 +337,3 @@ def test_imports_nothing_heavy() -> None:
         "print([name for name in heavy if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0.0, "0 %"),
-        (1.0, "100 %"),
-        (0.5, "50.00 %"),
-        (0.994, "99.40 %"),
-        (0.00033, "0.033 %"),
-        (0.0000012, "0.00012 %"),
-        (0.99998, "99.9980 %"),
-        (0.01, "1.00 %"),
-    ],
-)
-def test_a_percentage_tells_what_is_near_its_ends(share: float, text: str) -> None:
-    assert percent(share) == text
-
-
-@pytest.mark.parametrize(("fmr", "text"), [(0.1, "10 %"), (0.001, "0.1 %"), (1e-6, "0.0001 %"), (0.29, "29 %")])
-def test_a_rate_that_was_asked_for(fmr: float, text: str) -> None:
-    assert asked(fmr) == text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from sface.errors import ImageError, ModelError, NoFaceError, UsageError
@@ -171,6 +172,21 @@ def test_another_detector_than_the_threshold_was_measured_with_is_a_note(
     assert FaceVerifier(model, detector="mtcnn", threshold=0.25).verify(a, a).notes == ()
 
 
+def test_a_threshold_for_faces_without_mirror_images_is_a_note_where_they_are_added(
+    tmp_path: Path, drawn_photos: list[Path]
+) -> None:
+    a = drawn_photos[0]
+    measured = write_model(tmp_path / "measured.onnx", metadata=raw_metadata(**MEASURED))
+    published = write_model(tmp_path / "published.onnx", metadata=raw_metadata(published_threshold=0.3))
+    silent = write_model(tmp_path / "silent.onnx", metadata=raw_metadata())
+    for model in (measured, published):
+        (note,) = FaceVerifier(model, detector="mtcnn", flip=True).verify(a, a).notes
+        assert note.startswith("the threshold is for faces without their mirror images, which are added here")
+        assert FaceVerifier(model, detector="mtcnn").verify(a, a).notes == ()
+        assert FaceVerifier(model, detector="mtcnn", flip=True, threshold=0.4).verify(a, a).notes == ()
+    assert FaceVerifier(silent, detector="mtcnn", flip=True).verify(a, a).notes == ()
+
+
 def test_the_default_model_is_the_one_in_the_home(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFACE_HOME", str(tmp_path / "home"))
     with pytest.raises(
@@ -191,13 +207,20 @@ def test_the_default_model_is_the_one_in_the_home(tiny: Path, tmp_path: Path, mo
         {"published_threshold": -5.0},
         {**MEASURED, "fmr": float("nan")},
         {**MEASURED, "fmr": -3.0},
-        {**MEASURED, "threshold_set": "people\n\x1b[31m"},
     ],
 )
 def test_a_threshold_that_can_not_be(fields: dict[str, object], tmp_path: Path) -> None:
     model = write_model(tmp_path / "odd.onnx", metadata=raw_metadata(**fields))
     with pytest.raises(ModelError, match=r"odd\.onnx: "):
         FaceVerifier(model, detector="mtcnn")
+
+
+def test_a_name_in_a_file_that_would_steer_a_terminal(tmp_path: Path) -> None:
+    model = onnx.load(write_model(tmp_path / "odd.onnx", metadata=raw_metadata(**MEASURED)))
+    onnx.helper.set_model_props(model, raw_metadata().to_props() | {"sface.threshold_set": "people\n\x1b[31m"})
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match=r"odd\.onnx: sface\.threshold_set in its metadata is no text of one line"):
+        FaceVerifier(tmp_path / "odd.onnx", detector="mtcnn")
 
 
 def test_photos_are_called_by_their_names(tiny: Path, shared: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sface.align.image import PICTURE_SUFFIXES
 from sface.errors import ImageError
-from sface.train.encoded import PICTURE_SUFFIXES, decode, suffix_of
+from sface.train.encoded import decode, suffix_of
 
 
 def encoded(format_: str) -> bytes:

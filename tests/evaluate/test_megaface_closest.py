@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sface.evaluate.bootstrap import DRAWS, weighted_counts
-from sface.evaluate.closest import Closest, operating_point
-from sface.evaluate.metrics import lowest_threshold
+from sface.evaluate.megaface_closest import Closest, operating_point
+from sface.evaluate.metrics import MARGIN, lowest_threshold
 from sface.evaluate.pairs import draw_pairs, similarities
 
 PEOPLE = np.repeat(np.arange(7, dtype=np.int32), [3, 5, 4, 2, 6, 4, 3])
@@ -75,13 +75,27 @@ def test_the_rates_are_those_of_all_pairs() -> None:
     lost = np.array([0, 0, 0, 0, 0, 0, 3])
     point = operating_point(FMR, closest, PEOPLE, genuine, owners, lost)
     assert point.fmr_asked == FMR
-    assert point.threshold == pytest.approx(lowest_threshold(np.sort(impostors.ravel()), FMR), abs=2e-6)
+    assert point.threshold == lowest_threshold(np.sort(impostors.ravel()), FMR)
     assert (point.fmr.errors, point.fmr.count) == (int((impostors >= point.threshold).sum()), impostors.size)
     assert point.fmr.errors == int(FMR * impostors.size)
     wrong = int((genuine < point.threshold).sum())
     assert 0 < wrong < len(genuine)
     assert (point.fnmr.errors, point.fnmr.count) == (wrong, len(genuine))
     assert (point.fnmr_with_failures.errors, point.fnmr_with_failures.count) == (wrong + 3, len(genuine) + 3)
+
+
+def test_a_threshold_between_neighbours_and_one_above_all() -> None:
+    """As `lowest_threshold` has them: what may match does, although what may not is nearly as similar."""
+    first = np.eye(1, 2, dtype=np.float32).repeat(len(PEOPLE), axis=0)
+    pairs = draw_pairs(PEOPLE, genuine=True)
+    for highest, matching in (([0.6, 0.6 + 4e-7], len(PEOPLE)), ([1, 1], 0)):
+        cosines = np.array([*highest, *[0.1] * 148])
+        others = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
+        closest = Closest(first, 1, int(FMR * len(first) * 150))
+        closest.add(1.0000001 * others)  # as rounding may have it
+        point = operating_point(FMR, closest, PEOPLE, similarities(first, pairs), PEOPLE[pairs[:, 0]], np.zeros(7, int))
+        assert point.fmr.errors == matching
+        assert point.threshold <= 1 + MARGIN
 
 
 def test_intervals_are_over_people_with_a_threshold_for_each_draw() -> None:
@@ -99,6 +113,20 @@ def test_intervals_are_over_people_with_a_threshold_for_each_draw() -> None:
     expected = np.percentile(rates, (2.5, 97.5), axis=0)
     for rate, (low, high) in zip((point.fmr, point.fnmr, point.fnmr_with_failures), expected.T, strict=True):
         assert (rate.low, rate.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_without_an_error_three_of_the_people_are_left() -> None:
+    """Nobody is like a distractor, and everybody like himself; of two people no pair could be compared."""
+    first, others = np.eye(8, dtype=np.float32)[PEOPLE], np.eye(1, 8, 7, dtype=np.float32).repeat(150, axis=0)
+    closest = Closest(first, 1, int(FMR * len(first) * 150))
+    closest.add(others)
+    pairs = draw_pairs(PEOPLE, genuine=True)
+    kept = pairs[PEOPLE[pairs[:, 0]] < 5]
+    lost = np.bincount(PEOPLE[pairs[:, 0]]) * (np.arange(7) >= 5)
+    point = operating_point(FMR, closest, PEOPLE, similarities(first, kept), PEOPLE[kept[:, 0]], lost)
+    assert (point.fmr.errors, point.fmr.low, point.fmr.high) == (0, 0, 3 / (7 * 150))
+    assert (point.fnmr.errors, point.fnmr.low, point.fnmr.high) == (0, 0, 3 / 5)
+    assert point.fnmr_with_failures.errors == lost.sum()
 
 
 def test_of_a_few_people_nothing_is_known() -> None:

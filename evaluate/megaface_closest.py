@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from .bootstrap import DRAWS, FEWEST_PEOPLE, rate_of, shares, weighted_counts
 from .figures import OperatingPoint
-from .metrics import MARGIN
+from .metrics import just_above, matches_allowed
 
 # How many times as many of the highest similarities are kept as a false match rate lets match: a draw of people may
 # have a threshold below that of all people.
@@ -50,10 +50,11 @@ class Closest:
             self._cut()
 
     def top(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        """The highest of all similarities, falling (K,), and the photo of each (K,)."""
+        """The highest of all similarities, falling (K,), 1 at most, and the photo of each (K,)."""
         self._cut()
         order = np.argsort(-self._similarity, kind="stable")
-        return self._similarity[order].astype(np.float64), self._photo[order]
+        # Rounding may lead a hair beyond what a cosine can be.
+        return self._similarity[order].astype(np.float64).clip(max=1), self._photo[order]
 
     def _cut(self) -> None:
         if len(self._similarity) > self._keep:
@@ -83,8 +84,9 @@ def operating_point(
     tried = np.bincount(people, minlength=len(lost)) * closest.distractors  # (n,), each person's impostor pairs
 
     def threshold(weights: NDArray[np.float64]) -> float:
-        shut_out = np.searchsorted(np.cumsum(weights[impostor]), fmr * (weights @ tried), side="right")
-        return float(top[min(int(shut_out), len(top) - 1)]) + MARGIN
+        allowed = matches_allowed(fmr, int(weights @ tried))
+        shut_out = int(np.searchsorted(np.cumsum(weights[impostor]), allowed, side="right"))
+        return just_above(top[::-1], max(0, len(top) - 1 - shut_out))
 
     def counts(weights: NDArray[np.float64], at: float) -> tuple[float, float]:
         """False matches and false non-matches, each as often as its person is in the draw."""
@@ -103,12 +105,13 @@ def operating_point(
     compared = np.bincount(owners, minlength=len(lost))
     false_matches, missed = map(round, counts(everyone, chosen))
     without, failed = len(similarity), int(lost.sum())
+    shown, paired = (int(np.count_nonzero(pairs)) for pairs in (tried, compared))  # people
     return OperatingPoint(
         fmr_asked=fmr,
         threshold=chosen,
-        fmr=rate_of(false_matches, int(tried.sum()), shares(matches, draws @ tried)),
-        fnmr=rate_of(missed, without, shares(misses, draws @ compared)),
+        fmr=rate_of(false_matches, int(tried.sum()), shares(matches, draws @ tried), shown * closest.distractors),
+        fnmr=rate_of(missed, without, shares(misses, draws @ compared), paired),
         fnmr_with_failures=rate_of(
-            missed + failed, without + failed, shares(misses + draws @ lost, draws @ (compared + lost))
+            missed + failed, without + failed, shares(misses + draws @ lost, draws @ (compared + lost)), paired
         ),
     )
