@@ -37,6 +37,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "augment_crop": ("--augment_crop 0.1", {"augment.crop": 0.1}),
     "augment_lowres": ("--augment_lowres 0.2", {"augment.lowres": 0.2}),
     "augment_color": ("--augment_color 0.3", {"augment.color": 0.3}),
+    "augment_move": ("--augment_move 0.4", {"augment.move": 0.4}),
+    "augment_grey": ("--augment_grey 0.5", {"augment.grey": 0.5}),
     "eval_root": ("--eval_root sets", {"eval_root": Path("sets")}),
     "target": ("--target lfw,mine", {"target": ("lfw", "mine")}),
     "eval_every": ("--eval_every 30", {"eval_every": 30}),
@@ -61,6 +63,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 # Of these there are tests of their own, further down or in tests/train.
 NO_SETTINGS = {"help", "outdir", "config", "resume"}
+WITH_TEACHER = {"teacher", "preprocess", "augment_blend"}
 # What a run that goes on may change. `data_mode` is a word for three others.
 MAY_CHANGE = {"epochs", "max_steps", "save_every", "keep", "eval_every"}
 MAY_CHANGE_TOO = {"workers_id", "data_root", "num_workers", "eval_root", "target"}
@@ -109,13 +112,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_flag_has_a_case() -> None:
     flags = {action.dest for action in parser()._actions}
-    assert flags == CASES.keys() | NO_SETTINGS
+    assert flags == CASES.keys() | NO_SETTINGS | WITH_TEACHER
 
 
 def test_every_setting_has_a_flag() -> None:
     changed = {name for _, fields in CASES.values() for name in fields}
     # The published code has no flags for these two either.
-    assert flat((TrainConfig(), Resources(""))).keys() - changed == {"momentum", "weight_decay"}
+    without = {"momentum", "weight_decay"}
+    assert flat((TrainConfig(), Resources(""))).keys() - changed == without | {"teacher", "preprocess", "augment.blend"}
 
 
 @pytest.mark.parametrize("flag", CASES)
