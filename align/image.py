@@ -29,6 +29,12 @@ _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.err
 
 _ORIENTATION = 0x0112  # the EXIF tag
 
+# Pixels a side: face crops have some hundred, and a file of a few kilobytes may say that it has gigabytes of them.
+LARGEST_CROP = 1024
+
+# JPEG markers that begin a frame, whose size follows.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
 
 def load_image(
     source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8],
@@ -67,6 +73,35 @@ def load_image(
         return _read(source, name, max_pixels)
     kind = type(source).__name__
     raise UsageError(f"{kind} is not a picture; give a path, bytes, a file, a Pillow image or an array")
+
+
+def is_larger_than_crop(data: bytes) -> bool | None:
+    """Whether an image file says that it has more than LARGEST_CROP pixels a side; nothing is decoded.
+
+    None where that can't be told: it is of none of `FORMATS`, or damaged.
+    """
+    if data.startswith(b"\xff\xd8"):
+        size = _jpeg_size(data)  # a tenth of Pillow's time
+    else:
+        from PIL import Image
+
+        try:
+            size = Image.open(io.BytesIO(data), formats=FORMATS).size
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            return True
+        except _DAMAGED:
+            return None
+    return None if size is None else max(size) > LARGEST_CROP
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    place = 2
+    while data[place : place + 1] == b"\xff" and place + 9 <= len(data):
+        marker = data[place + 1]
+        if marker in _FRAMES:
+            return int.from_bytes(data[place + 5 : place + 7]), int.from_bytes(data[place + 7 : place + 9])
+        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4])  # 255: padding
+    return None
 
 
 def _from_array(array: NDArray[Any], name: str) -> NDArray[np.uint8]:

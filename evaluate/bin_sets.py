@@ -8,21 +8,21 @@ import mmap
 import os
 import stat
 import weakref
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, ImageError
+from ..align.image import LARGEST_CROP, is_larger_than_crop
+from ..errors import DataError, ImageError, UsageError
 from ..opencv import cv2
 from .bin_pickle import Span, read_pickle
 from .metrics import FOLDS
 
 # The usual sets, by the names of their files.
 TARGETS = ("lfw", "calfw", "cplfw", "cfp_fp", "agedb_30")
-
-LARGEST = 1024  # pixels; a damaged header may say anything
 
 
 class BinSet:
@@ -52,8 +52,6 @@ class BinSet:
         height, width, _ = self._image(0).shape
         if height != width:
             raise DataError(f"{path}: image 0 has {height}x{width} pixels; crops must be square")
-        if height > LARGEST:
-            raise DataError(f"{path}: image 0 has {height}x{width} pixels; more than {LARGEST} are no face crop")
         self.size: int = height
 
     def __len__(self) -> int:
@@ -121,9 +119,13 @@ def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSe
 
     size  of the network's crops in pixels
 
-    Raises DataError and ImageError as `open_bin`, DataError where a set has crops of another size.
+    Raises DataError and ImageError as `open_bin`, DataError where a set has crops of another size, UsageError where two
+    have one name.
     """
     names = [name for name in TARGETS if (root / f"{name}.bin").exists()] if target is None else target
+    for stem, count in Counter(Path(f"{name}.bin").stem for name in names).items():
+        if count > 1:
+            raise UsageError(f"--target {','.join(names)}: names {count} sets {stem}; measure one of them at a time")
     sets = []
     for name in names:
         opened = open_bin(root / f"{name}.bin")
@@ -136,11 +138,20 @@ def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSe
 
 
 def _decode(where: str, data: bytes) -> NDArray[np.uint8]:
-    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off."""
+    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off, and before that
+    where it is larger than a face crop.
+    """
+    too_large = is_larger_than_crop(data)
+    if too_large:
+        raise ImageError(f"{where} has more than {LARGEST_CROP} pixels a side and is no face crop")
     # OpenCV before 4.11 paints what is missing of a JPEG grey and says nothing: its end marker must be there.
     cut_off = data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[max(0, data.rfind(b"\xff\xda")) :]
     try:
-        image = None if cut_off or not data else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image = (
+            None
+            if cut_off or too_large is None
+            else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        )
     except cv2.error:
         image = None
     if image is None:

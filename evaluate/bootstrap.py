@@ -15,7 +15,10 @@ intervals on faces.
 Where no error was seen, all draws show none either; the interval then goes up to 3 / n (the rule of three: Hanley,
 Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983). That is a rule of independent trials,
 and two people who look alike do so on all their photos. So n is the number of different pairs of people, of genuine
-pairs that of people; not that of photo pairs.
+pairs that of people; not that of photo pairs. Draws of people among whom there are a few errors say little more: the
+interval of a rate therefore holds Wilson's too, for as many trials as would give the draws' variance, but no fewer than
+n (Korn, Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated from
+survey data", Survey Methodology 24, 1998; theirs is Clopper's and Pearson's interval).
 """
 
 import math
@@ -110,13 +113,24 @@ def rate_of(errors: int, count: int, drawn: NDArray[np.float64], independent: in
     independent  how many of the comparisons are independent of each other, `pairs_of_people`
     """
     value = errors / count
+    return Rate(value, *share_interval(value, drawn, independent, count), errors, count)
+
+
+def share_interval(value: float, drawn: NDArray[np.float64], independent: int, count: int) -> tuple[float, float]:
+    """The `interval` of a share among `count` comparisons, widened to hold that of trials: Wilson's, and the rule of
+    three's ends, so that one more error than none doesn't make it narrower.
+
+    independent  as of `rate_of`: the fewest trials that the comparisons are taken for; the most are all of them
+    """
     low, high = interval(value, drawn)
+    known = drawn[~np.isnan(drawn)]
+    variance = float(known.var()) if len(known) else math.inf
+    trials = min(count, max(independent, value * (1 - value) / variance)) if variance else count
+    least, most = _wilson(value, trials)
     margin = min(1.0, 3 / independent)
-    if errors == 0:
-        high = max(high, margin)
-    elif errors == count:
-        low = min(low, 1 - margin)
-    return Rate(value, low, high, errors, count)
+    low = min(low, 1 - margin) if value == 1 else min(low, least, 1 - margin)
+    high = max(high, margin) if value == 0 else max(high, most, margin)
+    return low, high
 
 
 def rate(events: NDArray[np.bool_], people: NDArray[np.integer[Any]], *, draws: int = DRAWS, seed: int = 0) -> Rate:
@@ -177,13 +191,20 @@ def independent_rate(errors: int, count: int) -> Rate:
     """
     if count == 0:
         return Rate(0.0, 0.0, 1.0, 0, 0)
-    value, z = errors / count, 1.959964
+    value = errors / count
+    low, high = _wilson(value, count)
+    margin = min(1.0, 3 / count)
+    low = 0.0 if errors == 0 else 1 - margin if errors == count else low
+    high = 1.0 if errors == count else margin if errors == 0 else high
+    return Rate(value, low, high, errors, count)
+
+
+def _wilson(value: float, count: float) -> tuple[float, float]:
+    """Wilson's interval of a share of `count` trials."""
+    z = 1.959964
     middle = (value + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * math.sqrt(value * (1 - value) / count + z**2 / (4 * count**2))
-    margin = min(1.0, 3 / count)
-    low = 0.0 if errors == 0 else 1 - margin if errors == count else middle - half
-    high = 1.0 if errors == count else margin if errors == 0 else middle + half
-    return Rate(value, low, high, errors, count)
+    return max(0.0, min(value, middle - half)), min(1.0, max(value, middle + half))
 
 
 def people_in(people: NDArray[np.integer[Any]]) -> int:

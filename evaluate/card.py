@@ -212,4 +212,4 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _count(count: int | None, what: str) -> str:
-    return f"{what}: {_NOT_KNOWN}" if count is None else f"{count:,} {what}"
+    return f"{what}: {_NOT_KNOWN}" if count is None else f"{escape(f'{count:,}')} {what}"

@@ -5,7 +5,7 @@ from .evaluation_file import Evaluation, Target
 from .figures import OperatingPoint, Rate
 from .identification import Identification
 from .markdown import code_block, escape, table
-from .words import asked, interval, percent, points
+from .words import asked, identification_limits, interval, of_origin, percent, points
 
 _HEAD = ("figure", "value", "interval", "counted on")
 _Row = tuple[str, str, str, str]
@@ -58,20 +58,26 @@ def _rows(target: Target) -> list[_Row]:
     rows = []
     if target.accuracy is not None:
         spread = "" if target.accuracy_std is None else f" ± {percent(target.accuracy_std)}, the folds' deviation"
+        folds = "the" if target.accuracy_pairs is None else f"{target.accuracy_pairs:,}"
         between = "not known" if target.accuracy_interval is None else interval(*target.accuracy_interval)
-        rows.append(("10-fold accuracy", f"{percent(target.accuracy)}{spread}", between, "the pairs of its ten folds"))
+        rows.append(
+            ("10-fold accuracy", f"{percent(target.accuracy)}{spread}", between, f"{folds} pairs of its ten folds")
+        )
     rows.append(("equal error rate", percent(target.eer.value), interval(target.eer.low, target.eer.high), pairs))
     rows.append(("area under the ROC curve", f"{target.auc:.4f}", "not measured", pairs))
     rows.append(_row("failure to acquire", target.fta, "photos"))
     for point in target.points:
-        rows += _point_rows(point, f"chosen for FMR {asked(point.fmr_asked or 0)}")
+        rows += _point_rows(point)
     if target.at_threshold is not None:
-        rows += _point_rows(target.at_threshold, "the given one, or the file's own")
+        rows += _point_rows(target.at_threshold)
     return rows
 
 
-def _point_rows(point: OperatingPoint, threshold: str) -> list[_Row]:
-    at = f"at threshold {point.threshold:.3f}, {threshold}"
+def _point_rows(point: OperatingPoint) -> list[_Row]:
+    if point.fmr_asked is None:
+        at = f"at {of_origin(point.source)}, {point.threshold:.3f}"
+    else:
+        at = f"at threshold {point.threshold:.3f}, chosen for FMR {asked(point.fmr_asked)}"
     rows = [
         _row(f"false match rate {at}", point.fmr, "impostor pairs"),
         _row(f"false non-match rate {at}", point.fnmr, "genuine pairs"),
@@ -84,13 +90,14 @@ def _point_rows(point: OperatingPoint, threshold: str) -> list[_Row]:
 def _identification(name: str, found: Identification) -> str:
     rows = [_row(f"not among the first {row.rank:,}", row.missed, "searches") for row in found.ranks]
     if found.verification is not None:
-        rows += _point_rows(found.verification, f"chosen for FMR {asked(found.verification.fmr_asked or 0)}")
+        rows += _point_rows(found.verification)
     return "\n\n".join(
         (
             f"### {escape(name)}",
             f"{escape(found.protocol)}: {found.photos:,} photos of {found.people:,} people among {found.distractors:,} "
             "distractors; intervals of 95 % over people.",
             table(_HEAD, rows),
+            *(f"{told}." for told in identification_limits(found)),
         )
     )
 

@@ -4,10 +4,13 @@ Names and definitions are those of ISO/IEC 19795-1. Every interval is one of 95 
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Where a threshold comes from that was not chosen on the set: the command line, the model's file, its publisher.
+Source = Literal["given", "file", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +18,9 @@ class Rate:
     """A share of errors among comparisons, with its interval.
 
     value      the share, errors / count
-    low, high  its interval; where no error was seen, it reaches 3 / n (the rule of three), where there were only
-               errors, 1 - 3 / n, with n the different pairs of people (of genuine pairs: the people); from 0 to 1
-               where the pairs show too few people for more to be known
+    low, high  its interval; where few errors were seen, no narrower than that of independent trials (3 / n without any,
+               with n the different pairs of people, of genuine pairs the people); from 0 to 1 where the pairs show too
+               few people for more to be known
     """
 
     value: float
@@ -40,12 +43,13 @@ class Estimate:
 class OperatingPoint:
     """The error rates at a threshold. TAR is 1 - fnmr.value.
 
-    fmr_asked  the false match rate that the threshold was chosen for; None for a threshold that was given
+    fmr_asked  the false match rate that the threshold was chosen for on the set; None where it was not
     threshold  a pair is a match when its similarity, a cosine, is at or above it
     fmr        false match rate: impostor pairs that match
     fnmr       false non-match rate: genuine pairs that don't. Where `fmr_asked`, its interval is that of the rate at
                the threshold chosen anew for each draw of people
     fnmr_with_failures  the same with genuine pairs that could not be compared counted as non-matches
+    source     where a threshold that was not chosen on the set comes from; else None
     """
 
     fmr_asked: float | None
@@ -53,6 +57,7 @@ class OperatingPoint:
     fmr: Rate
     fnmr: Rate
     fnmr_with_failures: Rate
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class Figures:
     eer                equal error rate; `eer_threshold`, the similarity at which the two rates are equal
     points             operating points by falling fmr_asked; only those that the number of impostor pairs supports
     unsupported        (rate asked for, impostor pairs that it takes) of those that it doesn't
-    at_threshold       the error rates at the model's own threshold; None where it has none
+    at_threshold       the error rates at the given threshold, or the model's own; None where there is none
     draws              of people, that the intervals are made of
     """
 
@@ -164,4 +169,5 @@ class Figures:
             fields["accuracy_std"] = told.std
             fields["accuracy_interval"] = [told.low, told.high]
             fields["accuracy_threshold"] = told.threshold
+            fields["accuracy_pairs"] = len(told.right)
         return fields

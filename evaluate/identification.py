@@ -5,6 +5,8 @@ from typing import Any
 
 from .figures import OperatingPoint, Rate
 
+FMR = 1e-6  # of `Identification.verification`
+
 
 @dataclass(frozen=True, slots=True)
 class RankRate:

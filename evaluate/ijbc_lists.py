@@ -6,7 +6,6 @@ ijbc_name_5pts_score.txt       "1.jpg x y x y x y x y x y 0.99": picture, five l
 ijbc_template_pair_label.txt   "1 11065 1": two templates, 1 where they are of one person, else 0
 """
 
-import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,8 +97,8 @@ def _read_landmarks(path: Path, names: list[str]) -> tuple[NDArray[np.float32], 
         if len(numbers) != 11:
             raise DataError(f"{where}: must be a picture, x and y of five points, and a score")
         values[count - 1] = numbers
-        if not 0 <= values[count - 1, 10] < math.inf:
-            raise DataError(f"{where}: the score {words[11][:80]} is not a number from 0 up")
+        if not 0 < values[count - 1, 10] < _LARGEST:  # nor NaN
+            raise DataError(f"{where}: the score {words[11][:80]} is not a number above 0, such as 0.9")
     if count < len(names):
         raise DataError(f"{path}: has {count:,} pictures; the list of templates has {len(names):,}")
     with np.errstate(over="ignore"):  # a point too far away becomes infinite; no face is aligned by it

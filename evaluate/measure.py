@@ -1,7 +1,7 @@
 """From the comparisons of a set to all its figures, as ISO/IEC 19795-1 defines them, and the literature's accuracy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,15 @@ from .bootstrap import (
     DRAWS,
     affordable_draws,
     independent_rate,
-    interval,
     pairs_of_people,
     people_in,
     rate,
     rate_of,
+    share_interval,
 )
 from .comparisons import Comparisons
 from .drawn_rates import DrawnRates, draw_rates, equal_error_rate
-from .figures import Accuracy, Curve, Estimate, Figures, OperatingPoint
+from .figures import Accuracy, Curve, Estimate, Figures, OperatingPoint, Source
 from .metrics import lowest_threshold, pairs_needed, ten_fold_accuracy
 
 FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -32,13 +32,15 @@ def measure(
     comparisons: Comparisons,
     *,
     threshold: float | None = None,
+    source: Source | None = None,
     fmrs: Sequence[float] = FMRS,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Figures:
     """The figures of a set.
 
-    threshold  the model's own, a cosine: its error rates become `at_threshold`
+    threshold  given, or the model's own, a cosine: its error rates become `at_threshold`
+    source     where it comes from, to be told beside them
     fmrs       false match rates whose operating points are wanted. Those that take more impostor pairs than were
                compared (metrics.pairs_needed) are listed in `unsupported` instead
     draws      of people, for the intervals; with more than ten million pairs fewer, as `bootstrap.affordable_draws`
@@ -63,7 +65,9 @@ def measure(
     def point(at: float, fmr: float | None = None) -> OperatingPoint:
         return _point(comparisons, genuine, impostor, drawn, at, fmr)
 
-    eer, eer_threshold, auc = _whole_curve(comparisons, drawn, min(genuine.independent, impostor.independent))
+    eer, eer_threshold, auc = _whole_curve(
+        comparisons, drawn, min(genuine, impostor, key=lambda kind: kind.independent)
+    )
     return Figures(
         name=comparisons.name,
         protocol=comparisons.protocol,
@@ -79,7 +83,7 @@ def measure(
         eer_threshold=eer_threshold,
         points=tuple(point(at, fmr) for at, fmr in zip(thresholds, supported, strict=True)),
         unsupported=tuple((fmr, pairs) for fmr, pairs in needed.items() if fmr not in supported),
-        at_threshold=None if threshold is None else point(threshold),
+        at_threshold=None if threshold is None else replace(point(threshold), source=source),
         curve=_curve(genuine, impostor, drawn, supported),
         xnorm=comparisons.xnorm,
         draws=draws,
@@ -153,10 +157,10 @@ def _point(
     )
 
 
-def _whole_curve(comparisons: Comparisons, drawn: DrawnRates, independent: int) -> tuple[Estimate, float, float]:
+def _whole_curve(comparisons: Comparisons, drawn: DrawnRates, fewer: _Kind) -> tuple[Estimate, float, float]:
     """Equal error rate, the threshold at which it is reached, and the area under the ROC curve.
 
-    independent  pairs of the kind of which fewer are
+    fewer  the kind of which fewer pairs are independent
     """
     from sklearn.metrics import auc, roc_curve
 
@@ -167,9 +171,7 @@ def _whole_curve(comparisons: Comparisons, drawn: DrawnRates, independent: int) 
     value, behind, way = equal_error_rate(fmr[::-1], 1 - tar[::-1])
     before, after = thresholds[::-1][[behind - 1, behind]]
     threshold = before + way * (after - before) if np.isfinite(after) else before
-    low, high = interval(float(value), drawn.eer())
-    if value == 0:
-        high = max(high, min(1.0, 3 / independent))
+    low, high = share_interval(float(value), drawn.eer(), fewer.independent, len(fewer.scores))
     return Estimate(float(value), low, high), float(threshold), float(auc(fmr, tar))
 
 

@@ -17,7 +17,7 @@ from ..errors import DataError, ImageError
 from ..progress import Advance
 from .bootstrap import rate
 from .crop_stream import embed_crops
-from .identification import Identification, RankRate
+from .identification import FMR, Identification, RankRate
 from .megaface_closest import Closest, operating_point
 from .megaface_lists import DISTRACTORS, PROBES, MegaFaceLists
 from .metrics import MARGIN, matches_allowed, pairs_needed, unit_rows
@@ -25,7 +25,6 @@ from .pairs import draw_pairs, similarities
 from .verification import Embed
 
 RANKS = (1, 10, 100)
-FMR = 1e-6
 
 
 def identify(

@@ -63,6 +63,9 @@ def open_megaface(root: Path) -> MegaFaceLists:
         raise DataError(f"{probe_list}: has {len(paths):,} paths and {len(names):,} ids; get it again")
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise DataError(f"{probe_list}: lists {twice[0][:80]} twice; a photo can't be looked for by itself")
+    if twice := [path for path, count in Counter(distractors).items() if count > 1]:
+        entries = [number for number, path in enumerate(distractors) if path == twice[0]]
+        raise DataError(f"{gallery}: entries {entries[0]} and {entries[1]} are both {twice[0][:80]}; list it once")
     noises = _noises(root / "facescrub_noises.txt"), _noises(root / "megaface_noises.txt")
     clean = [(path, name) for path, name in zip(paths, names, strict=True) if _file_name(path) not in noises[0]]
     photos = Counter(name for _, name in clean)

@@ -54,8 +54,8 @@ def threshold_at_fmr(impostors: ArrayLike, fmr: float) -> tuple[float, float]:
     threshold = lowest_threshold(scores, fmr)
     if threshold > 1:
         raise DataError(
-            f"more than a share of {fmr:g} of the impostor pairs are equal pictures (similarity 1): "
-            "the set shows the same photo under two names"
+            f"more than a share of {fmr:g} of the impostor pairs have a similarity of 1: the set shows the same photos "
+            "under two names, or the network tells no faces apart"
         )
     return threshold, fmr_at(scores, threshold)
 

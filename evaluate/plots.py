@@ -60,7 +60,7 @@ _DET_TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99
 
 
 def roc(models: Mapping[str, Figures | None]) -> str:
-    """True acceptance rate over false match rate, for each model by its name; a dot where its own threshold lies.
+    """True acceptance rate over false match rate, for each model by its name; a dot where its `at_threshold` lies.
 
     A model that is None has no curve and keeps its colour and line: the same in all pictures of a page.
     """
@@ -235,7 +235,7 @@ def _short(name: str) -> str:
 
 
 def _own_point(figures: Figures) -> list[tuple[float, float]]:
-    """False match rate and false non-match rate at the model's own threshold, where they lie in the picture."""
+    """False match rate and false non-match rate at `at_threshold`, where they lie in the picture."""
     point = figures.at_threshold
     if point is None or point.fmr.value < figures.curve.fmr.min():
         return []

@@ -6,6 +6,7 @@ The page needs no network and runs no script. What comes from files (names, meta
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from .. import dependencies, files
 from ..errors import UsageError
@@ -25,18 +26,24 @@ _FACES = (
 
 
 def check_target(path: Path) -> None:
-    """Raises UsageError where the path is no place for a report, DependencyError where nothing can draw one."""
+    """Raises UsageError where the path is no place for a report, StorageError where nothing can be written there,
+    DependencyError where nothing can draw one. A folder that is missing is made, as by `write_report`.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: can't be written as a report; end its name in {' or '.join(SUFFIXES)}")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file for the report")
     dependencies.require("matplotlib", "eval")
+    with files.storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
 
 
 def write_report(path: Path, models: Sequence[EvaluatedModel]) -> None:
     """Write the report of one model or several. Sets of the same name stand in one section, their curves in one figure.
 
-    Raises UsageError and DependencyError as `check_target`, StorageError where it can't be written; then nothing is.
+    Raises UsageError, DependencyError and StorageError as `check_target`; then nothing is written.
     """
     check_target(path)
     files.write_text(path, _page(dict(zip(_names(models), models, strict=True))))

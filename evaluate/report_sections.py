@@ -20,7 +20,7 @@ from .report_tables import (
     unsupported,
     visible,
 )
-from .words import asked, counted, interval, percent
+from .words import asked, counted, interval, of_origin, percent
 
 
 def summary(models: Mapping[str, EvaluatedModel]) -> str:
@@ -78,11 +78,11 @@ def words_section() -> str:
 
 
 def decision_threshold(figures: Figures) -> tuple[float, str]:
-    """The similarity at which errors are shown, and what it is: the model's own threshold, else that of the ten folds,
-    else that of equal error.
+    """The similarity at which errors are shown, and what it is: the given threshold or the model's own, else that of
+    the ten folds, else that of equal error.
     """
     if figures.at_threshold is not None:
-        return figures.at_threshold.threshold, "the model's own threshold"
+        return figures.at_threshold.threshold, of_origin(figures.at_threshold.source)
     if figures.accuracy is not None:
         return 1 - figures.accuracy.threshold / 2, "the mean threshold of the ten folds"
     return figures.eer_threshold, "the threshold of equal error"
@@ -94,7 +94,7 @@ def _section(anchor: str, title: str, parts: Sequence[str]) -> str:
 
 
 def _in_short(entry: EvaluatedSet) -> str:
-    """The first figure of a set, and the errors at the model's own threshold."""
+    """The first figure of a set, and the errors at the threshold that was given, or the model's own."""
     figures = entry.figures
     if (accuracy := figures.accuracy) is not None:
         value, low, high = accuracy.value, accuracy.low, accuracy.high
@@ -113,7 +113,7 @@ def _in_short(entry: EvaluatedSet) -> str:
     ]
     if (own := figures.at_threshold) is not None:
         lines.append(
-            f"<p>At its own threshold, {cosine(own.threshold)}: {own.fmr.errors:,} of "
+            f"<p>At {of_origin(own.source)}, {cosine(own.threshold)}: {own.fmr.errors:,} of "
             f"{counted(own.fmr.count, 'pair')} of different people taken for the same person, {own.fnmr.errors:,} of "
             f"{counted(own.fnmr.count, 'pair')} of the same person not recognised.</p>"
         )
@@ -141,7 +141,7 @@ def _limits(models: Mapping[str, EvaluatedModel]) -> list[str]:
 def _curves(name: str, models: Mapping[str, Figures | None]) -> list[str]:
     shown = ", ".join(f"{model} (EER {percent(one.eer.value)})" for model, one in models.items() if one is not None)
     dots = any(one is not None and one.at_threshold is not None for one in models.values())
-    note = " Dots: the models' own thresholds, where the set can tell their rate." if dots else ""
+    note = " Dots: the thresholds given, or the models' own, where the set can tell their rate." if dots else ""
     return [
         '<div class="beside">',
         _figure(plots.roc(models), f"ROC curve on {name}: {shown}", f"<b>ROC.</b> Higher is better.{note}"),

@@ -99,9 +99,10 @@ WORDS = {
     "Failure to acquire (FTA)": "The share of pictures that gave no face to compare: none was found, or the file can't "
     "be read.",
     "Intervals": "Every interval is one of 95 %. It is made by drawing the people of the set anew many times (a "
-    "bootstrap over people), as pairs that share a person are not independent. It tells how much the figure depends on "
-    "who happens to be in the set, not how it changes with other cameras, ages or places. Where the intervals of two "
-    "models overlap widely, the set may not tell which is better.",
+    "bootstrap over people), as pairs that share a person are not independent; where few errors were seen, it is made "
+    "as wide as independent trials would leave it. It tells how much the figure depends on who happens to be in the "
+    "set, not how it changes with other cameras, ages or places. Where the intervals of two models overlap "
+    "widely, the set may not tell which is better.",
     "No error seen": "No error among the pairs doesn't mean a rate of zero: by the rule of three it may be as high as "
     "3 / n. Two people who look alike do so in all their pictures, so n is the number of different pairs of people "
     "(for the false non-match rate, of people), not of pairs of pictures. A false match rate of 1 in 1,000 is given "

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from ..output import printable
 from .figures import Estimate, Figures, OperatingPoint, Rate, RobustnessRow
 from .plots import condition
-from .words import asked, interval, percent, points
+from .words import asked, interval, of_origin, percent, points
 
 NONE = "–"  # in a cell that has nothing to say
 
@@ -37,21 +37,21 @@ def figures_table(models: Mapping[str, Figures], gains: Mapping[str, Estimate]) 
     """
     first = next(iter(models), "")
     columns = [
-        _told(figures) | ({f"Accuracy, less that of {first}": _points(gains[name])} if name in gains else {})
+        _told(figures) | ({f"Accuracy gain over {first}": _points(gains[name])} if name in gains else {})
         for name, figures in models.items()
     ]
     return table("Figures", ["", *map(breakable, models)], _beside(columns))
 
 
 def points_table(models: Mapping[str, Figures]) -> str:
-    """The error rates at each model's own threshold and at those chosen for a false match rate; empty without any."""
+    """The error rates at given thresholds or the models' own, and at those chosen for a rate; empty without any."""
     several = len(models) > 1
     failed = any(figures.failed for figures in models.values())
     found: dict[str, list[tuple[str, OperatingPoint]]] = {}
     for name, figures in models.items():
         for point in (figures.at_threshold, *figures.points):
             if point is not None:
-                goal = "the model's own" if point.fmr_asked is None else f"for FMR {asked(point.fmr_asked)}"
+                goal = of_origin(point.source) if point.fmr_asked is None else f"for FMR {asked(point.fmr_asked)}"
                 found.setdefault(goal, []).append((name, point))
     rows = [
         (goal + several * f"<small>{breakable(name)}</small>", _at(point) + failed * [_rate(point.fnmr_with_failures)])

@@ -2,6 +2,11 @@
 
 import math
 
+from .figures import Source
+from .identification import FMR, Identification
+
+_OF = {"given": "the given", "file": "the model's own", "published": "the publisher's"}
+
 
 def percent(share: float) -> str:
     """A share as a percentage with two decimals; with more where it is nearer to 0 or to 1 than these tell."""
@@ -26,6 +31,24 @@ def points(change: float) -> str:
 def counted(number: int, thing: str) -> str:
     """So many things: "1 pair", "6,000 pairs"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def of_origin(source: Source | None) -> str:
+    """A threshold by where it comes from: "the model's own threshold"."""
+    return "the threshold" if source is None else f"{_OF[source]} threshold"
+
+
+def identification_limits(found: Identification) -> list[str]:
+    """What could not be read or measured, a sentence without its full stop each; nothing where all could."""
+    told = []
+    if found.failed:
+        told.append(f"{found.failed:,} of the photos could not be read; every search for one or with one has missed")
+    if found.distractors_failed:
+        of = found.distractors + found.distractors_failed
+        told.append(f"{found.distractors_failed:,} of {of:,} distractors could not be read and were not searched")
+    if found.verification is None:
+        told.append(f"FMR {asked(FMR)} takes {found.impostors_needed:,} pairs of a photo and a distractor")
+    return told
 
 
 def _number(share: float) -> str:

@@ -60,7 +60,7 @@ class FaceEmbedder:
         if preprocess is not None and preprocess not in PREPROCESS:
             raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
         self.path = Path(model)
-        data = read_model(self.path, "name an ONNX file with --model")
+        data = read_model(self.path, "name an ONNX file")
         digest = hashlib.sha256()
         hashing = threading.Thread(target=digest.update, args=(data,))  # beside loading: each takes its time
         hashing.start()

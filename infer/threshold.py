@@ -53,7 +53,7 @@ def choose_threshold(
 
 
 def _detector_note(measured: str | None, used: str) -> str:
-    basis = "on crops" if measured == "aligned" else f"with {measured}"
+    basis = "on crops" if measured == "aligned" else f"with {measured or 'a detector that is not known'}"
     faces = "these are crops" if used == "aligned" else f"these faces were found by {used}"
     option = "--aligned" if used == "aligned" else f"--detector {used}"
     return f"the threshold was measured {basis}, {faces}: sface calibrate {option}"

@@ -16,6 +16,8 @@ from onnx import TensorProto, helper
 
 from sface import __version__, progress
 from sface.cli import main
+from sface.commands.eval import PROTOCOLS
+from sface.commands.inspect import LONGEST
 from sface.evaluate.bin_sets import open_bin
 from sface.evaluate.evaluation_file import read_evaluations
 from sface.evaluate.verification import VerificationResult, verify
@@ -131,7 +133,7 @@ def test_in_words(model: Path, bins: Path, capsys: pytest.CaptureFixture[str]) -
     assert lines[0] == f"{model}: tiny, mirror images added"
     assert lines[1].startswith("mine: 40 pairs of mine.bin")
     assert [re.split(r"\s{2,}", line.strip())[0] for line in lines[2:-1]] == [
-        *("accuracy", "EER", "FMR at threshold 0.500", "FNMR at threshold 0.500", "FTA")
+        *("accuracy", "EER", "FMR at the given threshold, 0.500", "FNMR at the given threshold, 0.500", "FTA")
     ]
     assert lines[2].split()[1:5] == [f"{100 * expected.accuracy:.2f}", "%", "±", f"{100 * expected.std:.2f}"]
     assert lines[-1] == "  FMR 10 % takes 30 impostor pairs, there are 20"
@@ -141,7 +143,8 @@ def test_in_words(model: Path, bins: Path, capsys: pytest.CaptureFixture[str]) -
 def test_a_published_threshold(bins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = write_model(tmp_path / "published.onnx", metadata=raw_metadata(published_threshold=0.25))
     fields = evaluate(capsys, model, "--data", bins, "--target", "lfw")
-    assert fields["targets"]["lfw"]["at_threshold"]["threshold"] == 0.25
+    at = fields["targets"]["lfw"]["at_threshold"]
+    assert (at["threshold"], at["source"]) == (0.25, "published")
 
 
 def test_several_models(model: Path, bins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +156,8 @@ def test_several_models(model: Path, bins: Path, tmp_path: Path, capsys: pytest.
     alone = evaluate(capsys, model, *call), evaluate(capsys, silent, *call, "--preprocess", "centered")
     gain = fields["models"][1]["targets"]["lfw"].pop("accuracy_gain")
     assert [each["targets"] for each in fields["models"]] == [each["targets"] for each in alone]
+    assert main(["eval", str(model), str(silent), *map(str, call), "--preprocess", "centered"]) == 0
+    assert "\n  accuracy gain over model.onnx  " in capsys.readouterr().out
     first, second = (each["targets"]["lfw"]["accuracy"] for each in alone)
     assert gain["value"] == pytest.approx(second - first)
     assert gain["low"] < gain["value"] < gain["high"]
@@ -178,21 +183,88 @@ def test_several_models(model: Path, bins: Path, tmp_path: Path, capsys: pytest.
         ([silent], [], "does not say what its input is"),
         ([model, silent], [], "does not say what its input is"),
         ([model], ["--preprocess", "centered"], "leave out --preprocess centered"),
+        ([model, model], ["--preprocess", "centered"], "--preprocess centered: all of these take raw input; leave it"),
     ):
         assert main(["eval", *map(str, [*models, *call, *options])]) == 5
         assert words in capsys.readouterr().err
 
 
 def test_figures_are_told_where_the_report_cannot_be_written(
-    model: Path, bins: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, bins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call = [model, "--data", bins, "--target", "lfw,lfw"]
+    """Known before, it ends the command; found out afterwards, figures stand beside it, and a card can be made."""
+    compare, measured = PROTOCOLS["bin"], list[Any]()
+
+    def compared(*arguments: Any) -> Any:
+        found = compare(*arguments)
+        folder.rmdir()
+        folder.touch()
+        measured.append(found)
+        return found
+
+    folder = tmp_path / "reports"
+    call = [model, "--data", bins, "--target", "lfw"]
     targets = evaluate(capsys, *call)["targets"]
+    monkeypatch.setitem(PROTOCOLS, "bin", compared)
     code, fields = told(["eval", *call, "--report", model / "report.html"], capsys)
+    assert (code, list(fields), measured) == (6, ["error"], [])
+    code, fields = told(["eval", *call, "--report", folder / "report.html"], capsys)
     assert code == 6
     assert fields["error"]["code"] == "storage"
     assert fields["targets"] == targets
     assert "report" not in fields
+    (tmp_path / "eval.json").write_text(json.dumps(fields))
+    assert main(["card", str(model), "--evaluation", str(tmp_path / "eval.json")]) == 0
+
+
+def test_a_damaged_set_is_told_beside_the_others(
+    model: Path, bins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.bin").write_bytes((bins / "mine.bin").read_bytes())
+    images, same = pickle.loads((bins / "lfw.bin").read_bytes())
+    (tmp_path / "broken.bin").write_bytes(pickle.dumps(([*images[:30], b"no picture", *images[31:]], same)))
+    (tmp_path / "friends.bin").write_bytes(pickle.dumps((images, [True] * PAIRS)))
+    page = tmp_path / "report.html"
+    call = ["eval", model, "--data", tmp_path, "--report", page, "--target"]
+    code, fields = told([*call, "broken,mine,friends"], capsys)
+    assert code == 6
+    assert fields["targets"] == evaluate(capsys, *call[1:], "mine")["targets"]
+    assert fields["report"] == str(page)
+    assert fields["error"]["code"] == "data"
+    broken = f"{tmp_path / 'broken.bin'}: image 30 is not a picture, or a damaged one; get the file again"
+    friends = "friends: has no impostor pair; error rates take pairs of both kinds"
+    assert fields["error"]["message"] == f"{broken}; {friends}"
+    code, fields = told([*call, "friends"], capsys)
+    assert (code, fields["error"]["message"], len(fields)) == (6, friends, 1)
+    other = write_model(tmp_path / "b.onnx", metadata=raw_metadata(), seed=1)
+    code, fields = told([*call[:2], other, *call[2:], "broken,mine"], capsys)
+    assert (code, fields["error"]["message"]) == (6, broken)
+    assert ["accuracy_gain" in each["targets"]["mine"] for each in fields["models"]] == [False, True]
+
+
+def test_a_network_that_overflows_is_named(bins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weight = np.full((3 * 112 * 112, DIMENSION), 2e31, np.float32)
+    huge = write_graph(
+        tmp_path / "huge.onnx",
+        [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "weight"], ["y"])],
+        inputs=[("x", TensorProto.FLOAT, ["N", 3, 112, 112])],
+        outputs=[("y", TensorProto.FLOAT, ["N", DIMENSION])],
+        weights={"weight": weight},
+        metadata=raw_metadata(),
+    )
+    assert main(["eval", str(huge), "--data", str(bins)]) == 5
+    err = capsys.readouterr().err.splitlines()[-1]
+    assert err.startswith(f"error: {huge}: gives an embedding that is not a number, or too large for one")
+
+
+def test_long_metadata_are_cut(bins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fields = raw_metadata(training_set="x" * 10**6, threshold_people=10**3999)
+    model = write_model(tmp_path / "model.onnx", metadata=fields)
+    found = evaluate(capsys, model, "--data", bins, "--target", "lfw")["metadata"]
+    assert found["training_set"] == "x" * LONGEST + "… (1,000,000 characters)"
+    assert len(found["threshold_people"]) < 200
+    assert main(["card", str(model)]) == 0
+    assert len(capsys.readouterr().out) < 20_000
 
 
 def test_robustness(model: Path, bins: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,6 +327,7 @@ def test_calls_that_end_with_one_line(
         ([model], 2, "--data"),
         ([model, "--data", bins, "--target", "lfw,nowhere"], 6, "nowhere.bin: can't be read"),
         ([model, "--data", bins, "--target", "lfw,,mine"], 2, "--target lfw,,mine: must be names"),
+        ([model, "--data", bins, "--target", "lfw,lfw"], 2, "--target lfw,lfw: names 2 sets lfw"),
         ([model, "--data", people], 6, "holds none of lfw.bin, calfw.bin, cplfw.bin, cfp_fp.bin, agedb_30.bin"),
         ([model, "--data", tmp_path / "nowhere"], 6, "nowhere: holds none of"),
         ([model, "--data", damaged], 6, "cfp_fp.bin: not a verification set, or a damaged one"),
@@ -278,7 +351,7 @@ def test_calls_that_end_with_one_line(
         ([model, "--data", people, "--protocol", "lfw-photos"], 6, "pairs.txt: can't be read"),
         ([model, "--data", people, "--protocol", "ijbc"], 6, "people"),
         ([model, "--data", people, "--protocol", "megaface"], 6, "people"),
-        ([tmp_path / "none.onnx", "--data", bins], 5, "none.onnx"),
+        ([tmp_path / "none.onnx", "--data", bins], 5, "name an ONNX file\n"),
         ([people, "--data", bins], 5, "people: neither a checkpoint nor a run with one"),
         ([model, "--data", bins, "--providers", "abacus"], 2, "abacus"),
     ):

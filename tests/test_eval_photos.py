@@ -78,9 +78,10 @@ def test_the_threshold_of_the_file_and_another(
     write_model(model, metadata=measured)
     call = ["eval", str(model), "--data", str(people), "--protocol", "folders", "--aligned"]
     call += [] if flip else ["--no-flip"]
-    for options, threshold, errors in (([], own, [0, 6]), (["--threshold", str(other)], other, [27, 0])):
+    given = ["--threshold", str(other)]
+    for options, threshold, source, errors in (([], own, "file", [0, 6]), (given, other, "given", [27, 0])):
         at = evaluate(capsys, *call[1:], *options)["targets"]["people"]["at_threshold"]
-        assert at["threshold"] == threshold
+        assert (at["threshold"], at["source"]) == (threshold, source)
         assert [at["fmr"]["errors"], at["fnmr"]["errors"]] == errors
         assert [at["fmr"]["count"], at["fnmr"]["count"]] == [54, 12]
     capsys.readouterr()
@@ -217,6 +218,8 @@ def test_another_list_of_lfw(model: Path, lfw: Path, tmp_path: Path, capsys: pyt
     target = evaluate(capsys, *call, "--list", tmp_path / "dev.txt")["targets"]["lfw"]
     assert (target["genuine"], target["impostor"], target["photos"]) == (1, 1, 4)
     assert target["protocol"].endswith("as in dev.txt")
+    (lfw / "beside.txt").write_text((tmp_path / "dev.txt").read_text())
+    assert evaluate(capsys, *call, "--list", "beside.txt")["targets"]["lfw"]["genuine"] == 1
 
 
 def test_a_report_of_photos(
@@ -274,7 +277,15 @@ def test_identification(model: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (found["people"], found["photos"], found["distractors"], found["searches"]) == (3, 9, 10, 18)
     assert found["ranks"][0]["identified"] == 1
     assert main(["eval", *map(str, call)]) == 0
-    assert "\n  rank 1   100 %" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "\n  rank 1   100 %" in out
+    assert out.endswith("\n  FMR 0.0001 % takes 3,000,000 pairs of a photo and a distractor\n") and "read" not in out
+    (pack / "facescrub_images" / "Ada" / "0.png").unlink()
+    (pack / "megaface_images" / "3" / "1.png").write_bytes(b"no picture")
+    assert main(["eval", *map(str, call)]) == 0
+    out = capsys.readouterr().out
+    assert "\n  1 of the photos could not be read; every search for one or with one has missed\n" in out
+    assert "\n  1 of 10 distractors could not be read and were not searched\n" in out
     for option in (["--report", "x.html"], ["--threshold", "0.5"], ["--threshold", "0"]):
         assert main(["eval", *map(str, call), *option]) == 2
         assert "leave it out" in capsys.readouterr().err

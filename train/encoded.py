@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from ..align.image import LARGEST_CROP, is_larger_than_crop
 from ..errors import ImageError
 from ..opencv import cv2
 
@@ -26,10 +27,15 @@ def suffix_of(where: str, data: bytes) -> str:
 
 
 def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off."""
+    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off, and before that
+    where it is larger than a face crop.
+    """
     _refuse_cut_off(where, data)
+    too_large = is_larger_than_crop(data)
+    if too_large:
+        raise ImageError(f"{where}: more than {LARGEST_CROP} pixels a side; is no face crop")
     try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image = None if too_large is None else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None:

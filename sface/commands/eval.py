@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import StorageError, UsageError
+from ..errors import DataError, PreprocessError, SFaceError, UsageError
 from ..metadata import PREPROCESS
 from ..output import Output
 from . import eval_sets
@@ -12,6 +12,7 @@ from .eval_networks import Network, open_network
 
 if TYPE_CHECKING:
     from ..evaluate.evaluated import EvaluatedModel
+    from ..evaluate.figures import Source
     from ..evaluate.identification import Identification
     from .eval_sets import Compared
 
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--protocol", choices=PROTOCOLS, default="bin", help="what the folder holds (docs/eval.md); bin: NAME.bin")
     add(
         "--target",
-        type=lambda names: list(dict.fromkeys(names.split(","))),
+        type=lambda names: names.split(","),
         metavar="lfw,...",
         help="bin: names of sets; by default those there of the usual five",
     )
@@ -90,8 +91,16 @@ def run(args: argparse.Namespace, output: Output) -> int:
         _evaluated(args, network, detector, threshold, of_network)
         for network, threshold, of_network in zip(networks, thresholds, compared, strict=True)
     ]
-    error = None if args.report is None else _write_report(args.report, evaluated)
-    _tell(args, networks, evaluated, [of_network.identifications for of_network in compared], error, output)
+    errors = [error for of_network in compared for error in of_network.errors]
+    if errors and not any(model.sets for model in evaluated):
+        raise errors[0]
+    report, error = args.report, None
+    if report is not None and (error := _write_report(report, evaluated)) is not None:
+        report = None
+    if errors:
+        told = errors if error is None else [*errors, error]
+        error = DataError("; ".join(dict.fromkeys(map(str, told))))
+    _tell(args, networks, evaluated, [of_network.identifications for of_network in compared], report, error, output)
     return 0 if error is None else error.exit_code
 
 
@@ -115,7 +124,9 @@ def _open_networks(args: argparse.Namespace) -> list[Network]:
     providers = "auto" if args.providers == "auto" else args.providers.split(",")
     alone = len(args.models) == 1
     networks = [open_network(path, args.preprocess, providers, alone=alone) for path in args.models]
-    size = networks[0].metadata.input_size
+    first, size = networks[0].metadata.preprocess, networks[0].metadata.input_size
+    if args.preprocess not in (None, *(network.metadata.preprocess for network in networks)):
+        raise PreprocessError(f"--preprocess {args.preprocess}: all of these take {first} input; leave it out")
     for network in networks:
         if network.metadata.input_size != size:
             raise UsageError(
@@ -125,8 +136,10 @@ def _open_networks(args: argparse.Namespace) -> list[Network]:
     return networks
 
 
-def _threshold(args: argparse.Namespace, network: Network, detector: str, output: Output) -> float | None:
-    """The given one, else the file's, with a note where that is for faces got otherwise than these."""
+def _threshold(
+    args: argparse.Namespace, network: Network, detector: str, output: Output
+) -> "tuple[float, Source] | None":
+    """The given one, else the file's, and where it is from; a note where it is for faces got otherwise than these."""
     from ..infer.threshold import choose_threshold
 
     if args.protocol == "megaface":
@@ -136,32 +149,42 @@ def _threshold(args: argparse.Namespace, network: Network, detector: str, output
         return None
     for note in chosen.notes:
         output.note(f"{network.path}: {note}")
-    return chosen.value
+    return chosen.value, chosen.source
 
 
 def _evaluated(
-    args: argparse.Namespace, network: Network, detector: str, threshold: float | None, compared: "Compared"
+    args: argparse.Namespace,
+    network: Network,
+    detector: str,
+    threshold: "tuple[float, Source] | None",
+    compared: "Compared",
 ) -> "EvaluatedModel":
     from .. import __version__
     from ..evaluate.evaluated import EvaluatedModel, EvaluatedSet
     from ..evaluate.measure import measure
 
-    sets = tuple(
-        EvaluatedSet(seen.comparisons, measure(seen.comparisons, threshold=threshold), seen.pictures, seen.robustness)
-        for seen in compared.sets
-    )
+    at, source = (None, None) if threshold is None else threshold
+
+    sets = []
+    for seen in compared.sets:
+        try:
+            figures = measure(seen.comparisons, threshold=at, source=source)
+        except DataError as error:
+            compared.errors.append(error)
+        else:
+            sets.append(EvaluatedSet(seen.comparisons, figures, seen.pictures, seen.robustness))
     return EvaluatedModel(
-        network.path.name, network.sha256, network.words(), detector, args.flip, args.command, __version__, sets
+        network.path.name, network.sha256, network.words(), detector, args.flip, args.command, __version__, tuple(sets)
     )
 
 
-def _write_report(path: Path, evaluated: "list[EvaluatedModel]") -> StorageError | None:
-    """What the disk said, if it refused: figures that took hours are told all the same."""
+def _write_report(path: Path, evaluated: "list[EvaluatedModel]") -> SFaceError | None:
+    """Why it can't be written, if it can't: figures that took hours are told all the same."""
     from ..evaluate.report import write_report
 
     try:
         write_report(path, evaluated)
-    except StorageError as error:
+    except SFaceError as error:
         return error
     return None
 
@@ -171,7 +194,8 @@ def _tell(
     networks: "list[Network]",
     evaluated: "list[EvaluatedModel]",
     identifications: "list[list[Identification]]",
-    error: StorageError | None,
+    report: Path | None,
+    error: SFaceError | None,
     output: Output,
 ) -> None:
     from ..evaluate.gains import accuracy_gain
@@ -181,13 +205,24 @@ def _tell(
     first = {entry.figures.name: entry for entry in evaluated[0].sets}
     for network, model, found in zip(networks, evaluated, identifications, strict=True):
         gains = [
-            None if model is evaluated[0] else accuracy_gain(entry, first[entry.figures.name]) for entry in model.sets
+            accuracy_gain(entry, first[entry.figures.name])
+            if model is not evaluated[0] and entry.figures.name in first
+            else None
+            for entry in model.sets
         ]
         sets = list(zip(model.sets, gains, strict=True))
         flip = "mirror images added" if args.flip else "without mirror images"
         faces = "" if model.detector == "aligned" else f", faces found by {model.detector}"
         head = f"{network.path}: {network.metadata.network or 'unknown network'}, {flip}{faces}"
-        texts.append("\n".join([head, *(set_in_words(*entry) for entry in sets), *map(identification_in_words, found)]))
+        texts.append(
+            "\n".join(
+                [
+                    head,
+                    *(set_in_words(*entry, evaluated[0].name) for entry in sets),
+                    *map(identification_in_words, found),
+                ]
+            )
+        )
         objects.append(
             {
                 "model": str(network.path),
@@ -205,9 +240,9 @@ def _tell(
             }
         )
     fields = objects[0] if len(objects) == 1 else {"models": objects}
-    if args.report is not None and error is None:
-        fields = {**fields, "report": str(args.report)}
-        texts.append(f"report: {args.report}")
+    if report is not None:
+        fields = {**fields, "report": str(report)}
+        texts.append(f"report: {report}")
         if any(entry.pictures for model in evaluated for entry in model.sets):
-            output.note(f"{args.report}: shows faces, which are personal data")
+            output.note(f"{report}: shows faces, which are personal data")
     output.result("\n".join(texts), fields, error)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import dependencies, files, runtime
-from ..errors import PreprocessError, UsageError
+from ..errors import ModelError, PreprocessError, UsageError
 from ..metadata import ModelMetadata, Preprocess
+from .inspect import shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +37,9 @@ class Network:
     embed: "Callable[[NDArray[np.uint8]], NDArray[np.float32]]"
 
     def words(self) -> dict[str, str]:
-        """The metadata, field by field, as text; without those that are not known."""
+        """The metadata, field by field, as text, long ones cut; without those that are not known."""
         values = {field.name: getattr(self.metadata, field.name) for field in fields(self.metadata)}
-        return {name: str(value) for name, value in values.items() if value not in (None, "")}
+        return {name: shortened(str(value)) for name, value in values.items() if value not in (None, "")}
 
 
 def open_network(path: Path, preprocess: Preprocess | None, providers: "Providers", *, alone: bool) -> Network:
@@ -68,7 +69,7 @@ def _open_file(path: Path, preprocess: Preprocess | None, providers: "Providers"
 
     def embed(crops: "NDArray[np.uint8]") -> "NDArray[np.float32]":
         embeddings = embedder.embed(crops)
-        return embeddings.unit * embeddings.lengths[:, None]
+        return _finite(path, embeddings.unit * embeddings.lengths[:, None])
 
     return Network(path, embedder.sha256, embedder.metadata, embedder.provider, embed)
 
@@ -95,6 +96,18 @@ def _open_checkpoint(path: Path) -> Network:
         full = np.concatenate([crops, np.repeat(crops[-1:], -len(crops) % BATCH, axis=0)])  # it compiles for a shape
         with jt.no_grad():
             embeddings: NDArray[np.float32] = module(pixels(full)).numpy()[: len(crops)]
-        return embeddings
+        return _finite(source.path, embeddings)
 
     return Network(source.path, files.sha256(source.path / MODEL), source.metadata, "Jittor", embed)
+
+
+def _finite(path: Path, embeddings: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Raises ModelError where one is not."""
+    import numpy as np
+
+    if not np.isfinite(embeddings).all():
+        raise ModelError(
+            f"{path}: gives an embedding that is not a number, or too large for one; the network is damaged, or its "
+            "training failed"
+        )
+    return embeddings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, SFaceError
+from ..errors import DataError, ImageError, SFaceError
 from ..output import Output
 from ..progress import progress
 from .crop_batches import crop_batches
@@ -38,9 +38,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """All sets, or all identifications, of one network."""
+    """All sets, or all identifications, of one network; errors: of sets that could not be compared."""
 
     sets: list[Seen] = field(default_factory=list)
+    errors: list[SFaceError] = field(default_factory=list)
     identifications: "list[Identification]" = field(default_factory=list)
 
 
@@ -64,7 +65,18 @@ def compare_bins(networks: Sequence[Network], args: argparse.Namespace, output: 
             f"{args.data}: holds none of {usual}; name other sets with --target, or what the folder holds with "
             "--protocol"
         )
-    return [Compared([_compare_bin(network, opened, args, output) for opened in sets]) for network in networks]
+    return [_compare_sets(network, sets, args, output) for network in networks]
+
+
+def _compare_sets(network: Network, sets: "Sequence[BinSet]", args: argparse.Namespace, output: Output) -> Compared:
+    """A damaged set is an error beside the others, which took hours."""
+    compared = Compared()
+    for opened in sets:
+        try:
+            compared.sets.append(_compare_bin(network, opened, args, output))
+        except (DataError, ImageError) as error:
+            compared.errors.append(error)
+    return compared
 
 
 def _compare_bin(network: Network, bin_set: "BinSet", args: argparse.Namespace, output: Output) -> Seen:
@@ -111,10 +123,13 @@ def _open_pairs(args: argparse.Namespace) -> "PhotoPairs":
     from ..evaluate.pairs import LIMIT
     from ..evaluate.person_folders import open_folders
 
+    named = args.list
+    if named is not None and not named.exists() and (args.data / named).exists():
+        named = args.data / named
     if args.protocol == "lfw-photos":
-        return open_lfw(args.data, args.list)
+        return open_lfw(args.data, named)
     if args.protocol == "pairs":
-        return open_list(args.list or args.data / "pairs.csv", args.data)
+        return open_list(named or args.data / "pairs.csv", args.data)
     return open_folders(args.data, limit=LIMIT if args.pairs is None else args.pairs)
 
 

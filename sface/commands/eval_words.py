@@ -7,27 +7,30 @@ from typing import Any
 from ..evaluate.evaluated import EvaluatedSet
 from ..evaluate.figures import Estimate, Rate, RobustnessRow
 from ..evaluate.identification import Identification
-from ..evaluate.words import asked, interval, percent, points
+from ..evaluate.words import asked, identification_limits, interval, of_origin, percent, points
 
 _Row = tuple[str, str, str]  # figure, value, interval
 
 
-def set_in_words(evaluated: EvaluatedSet, gain: Estimate | None) -> str:
+def set_in_words(evaluated: EvaluatedSet, gain: Estimate | None, first: str) -> str:
     """The figures of a set, one a line, below its name and how its pairs came about.
 
-    gain  of its accuracy over that of the first network
+    gain   of its accuracy over that of the first network
+    first  that one's name
     """
     figures = evaluated.figures
     rows: list[_Row] = []
     if (told := figures.accuracy) is not None:
         rows.append(("accuracy", f"{percent(told.value)} ± {percent(told.std)}", interval(told.low, told.high)))
     if gain is not None:
-        rows.append(("less the first's", points(gain.value), f"{points(gain.low)} to {points(gain.high)} points"))
+        rows.append(
+            (f"accuracy gain over {first}", points(gain.value), f"{points(gain.low)} to {points(gain.high)} points")
+        )
     rows.append(("EER", percent(figures.eer.value), interval(figures.eer.low, figures.eer.high)))
     rows += [_complement(f"TAR at FMR {asked(point.fmr_asked or 0)}", point.fnmr) for point in figures.points]
     if (point := figures.at_threshold) is not None:
-        rows.append(_rate(f"FMR at threshold {point.threshold:.3f}", point.fmr))
-        rows.append(_rate(f"FNMR at threshold {point.threshold:.3f}", point.fnmr))
+        at = f"at {of_origin(point.source)}, {point.threshold:.3f}"
+        rows += [_rate(f"FMR {at}", point.fmr), _rate(f"FNMR {at}", point.fnmr)]
     rows.append(_rate("FTA", figures.fta))
     rows += [_degraded(row) for row in evaluated.robustness]
     lines = [f"{figures.name}: {figures.protocol}", *_table(rows)]
@@ -43,7 +46,8 @@ def identification_in_words(found: Identification) -> str:
     if (point := found.verification) is not None:
         rows.append(_complement(f"TAR at FMR {asked(point.fmr_asked or 0)}", point.fnmr))
     about = f"{found.photos:,} photos of {found.people:,} people among {found.distractors:,} distractors"
-    return "\n".join([f"{found.name}: {found.protocol}", f"  {about}", *_table(rows)])
+    lines = [f"{found.name}: {found.protocol}", f"  {about}", *_table(rows)]
+    return "\n".join([*lines, *(f"  {told}" for told in identification_limits(found))])
 
 
 def set_fields(evaluated: EvaluatedSet, gain: Estimate | None) -> dict[str, Any]:

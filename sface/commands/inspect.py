@@ -42,9 +42,10 @@ def _in_words(summary: "Summary") -> str:
     ]
     if summary.external_files:
         lines.append(("weights", f"also in other files, which were not read: {', '.join(summary.external_files)}"))
-    lines += [("metadata", f"{key} = {_shortened(value)}") for key, value in summary.metadata.items()]
+    lines += [("metadata", f"{key} = {shortened(value)}") for key, value in summary.metadata.items()]
     return "\n".join(f"{label:<11} {printable(text)}" for label, text in lines)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """A metadata value, cut after LONGEST characters."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sface.evaluate.comparisons import Comparisons
 from sface.evaluate.evaluated import EvaluatedModel, EvaluatedSet, Pictures
-from sface.evaluate.figures import Accuracy, Estimate, RobustnessRow
+from sface.evaluate.figures import Accuracy, Estimate, RobustnessRow, Source
 from sface.evaluate.measure import measure
 
 DRAWS = 20
@@ -46,11 +46,12 @@ def evaluated_set(
     comparisons: Comparisons,
     *,
     threshold: float | None = None,
+    source: Source = "file",
     pictures: Pictures | None = drawn_pictures,
     robustness: tuple[RobustnessRow, ...] = (),
 ) -> EvaluatedSet:
     """A set and its figures."""
-    figures = measure(comparisons, threshold=threshold, draws=DRAWS)
+    figures = measure(comparisons, threshold=threshold, source=source, draws=DRAWS)
     return EvaluatedSet(comparisons, figures, pictures, robustness)
 
 

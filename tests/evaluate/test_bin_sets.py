@@ -3,8 +3,10 @@
 import os
 import pickle
 import pickletools
+import resource
 import struct
 import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sface.errors import DataError, ImageError
+from sface.errors import DataError, ImageError, UsageError
 from sface.evaluate.bin_sets import open_bin, open_sets
+from sface.train.encoded import decode
 
 PAIRS = 12
 SAME = [pair % 3 != 1 for pair in range(PAIRS)]
@@ -274,11 +277,41 @@ def test_images_of_other_sizes(tmp_path: Path) -> None:
     bin_set = open_bin(written(tmp_path, python2([*IMAGES[:7], encoded(7, 20), *IMAGES[8:]])))
     with pytest.raises(ImageError, match="image 7 has 20x20 pixels, but the first 16x16"):
         bin_set.images(0, PAIRS)
-    with pytest.raises(DataError, match="image 0 has 2000x2000 pixels; more than"):
-        open_bin(written(tmp_path, python2([encoded(0, 2000)] * 24)))
+    open_bin(written(tmp_path, python2([encoded(0, 1024)] * 24)))
+    with pytest.raises(ImageError, match="image 0 has more than 1024 pixels a side"):
+        open_bin(written(tmp_path, python2([encoded(0, 1025)] * 24)))
     oblong = cv2.imencode(".png", np.zeros((16, 12, 3), np.uint8))[1].tobytes()
     with pytest.raises(DataError, match="image 0 has 16x12 pixels; crops must be square"):
         open_bin(written(tmp_path, python2([oblong] * 24)))
+
+
+def said_to_be_huge(suffix: str) -> bytes:
+    """A file of some hundred bytes whose header says that it has 20,000 x 20,000 pixels."""
+    data, size = encoded(1, 16, suffix), 20_000
+    if suffix == ".png":
+        head = b"IHDR" + struct.pack(">II", size, size) + data[24:29]
+        return data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:]
+    if suffix == ".bmp":
+        return data[:18] + struct.pack("<ii", size, size) + data[26:]
+    place = data.index(b"\xff\xc0") + 5
+    return data[:place] + struct.pack(">HH", size, size) + data[place + 4 :]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_a_small_file_that_says_it_is_huge(suffix: str, tmp_path: Path) -> None:
+    """It is refused by its header: decoding it would take more than a gigabyte."""
+    data = said_to_be_huge(suffix)
+    bin_set = open_bin(written(tmp_path, python2([*IMAGES[:5], data, *IMAGES[6:]])))
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + (1 << 29), limits[1]))
+    try:
+        with pytest.raises(ImageError, match=r"small\.bin: image 5 has more than 1024 pixels a side"):
+            bin_set.images(2, 3)
+        with pytest.raises(ImageError, match="a: more than 1024 pixels a side"):
+            decode("a", data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def test_a_file_that_is_not_there_or_not_a_file(tmp_path: Path) -> None:
@@ -305,6 +338,9 @@ def test_named_sets_and_those_that_are_there(tmp_path: Path) -> None:
     assert [opened.name for opened in open_sets(tmp_path, None, 16)] == ["lfw", "agedb_30"]
     assert [opened.name for opened in open_sets(tmp_path, ("mine", "lfw"), 16)] == ["mine", "lfw"]
     assert open_sets(tmp_path / "nowhere", None, 16) == []
+    for target in (("lfw", "lfw"), ("lfw", "mine", "sub/lfw")):
+        with pytest.raises(UsageError, match=f"--target {','.join(target)}: names 2 sets lfw"):
+            open_sets(tmp_path, target, 16)
     with pytest.raises(DataError, match=r"calfw\.bin: can't be read"):
         open_sets(tmp_path, ("lfw", "calfw"), 16)
     with pytest.raises(DataError, match=r"lfw\.bin: crops of 16 pixels for a network of 112; leave it out"):

@@ -126,6 +126,30 @@ def test_people_who_look_alike_do_so_on_all_their_photos() -> None:
     assert spotless > 20
 
 
+@pytest.mark.parametrize("count", [50, 300])
+def test_few_errors_are_told_as_widely_as_those_of_independent_pairs(count: int) -> None:
+    """Of pairs that share nobody the interval holds Wilson's, and its upper end never falls when an error is added."""
+    people = np.arange(2 * count).reshape(-1, 2)
+    told = [rate(np.arange(count) < errors, people, draws=200) for errors in range(count // 5)]
+    assert told[0].high == 3 / count
+    for errors, each in enumerate(told[1:], 1):
+        expected = binomtest(errors, count).proportion_ci(method="wilson")
+        assert each.low <= expected.low + 1e-6
+        assert each.high >= expected.high - 1e-6
+    assert (np.diff([each.high for each in told]) >= 0).all()
+    wrong = [rate(np.arange(count) >= errors, people, draws=200) for errors in range(5)]
+    ends = np.array([(each.low, each.high) for each in wrong])
+    assert ends == pytest.approx(np.array([(1 - each.high, 1 - each.low) for each in told[:5]]))
+
+
+def test_errors_of_one_person_count_as_of_one() -> None:
+    """Twenty errors in 1,000 pairs, all of one of 50 people; and errors of all people, where draws tell enough."""
+    people = np.repeat(alone(50), 20, axis=0)
+    of_one, of_all = (rate(wrong, people) for wrong in (people[:, 0] == 7, np.arange(1000) % 20 < 4))
+    assert of_one.high == pytest.approx(binomtest(1, 50).proportion_ci(method="wilson").high, rel=0.15)
+    assert of_all.high - of_all.low < 0.06
+
+
 @pytest.mark.parametrize("people", [np.zeros((50, 2), dtype=np.int32), np.tile([[0, 1], [2, 3]], (25, 1))])
 def test_a_handful_of_people_says_nothing(people: np.ndarray) -> None:
     wrong = np.arange(50) % 5 == 0

@@ -68,7 +68,7 @@ def evaluated() -> dict[str, Any]:
     similarity = np.where(same, 0.5, 0.0) + generator.normal(0, 0.15, 200)
     similarity[4] = np.nan
     comparisons = Comparisons("lfw", "a protocol", similarity, same, people.astype(np.int32), np.arange(200), 400, 1)
-    fields: dict[str, Any] = measure(comparisons, threshold=0.25, draws=200).to_dict()
+    fields: dict[str, Any] = measure(comparisons, threshold=0.25, source="published", draws=200).to_dict()
     return {
         "model": "model.onnx",
         "model_sha256": SHA256,
@@ -182,13 +182,14 @@ def test_figures_and_where_they_are_from(tmp_path: Path, evaluated: dict[str, An
     low, high = figures["accuracy_interval"]
     assert (
         f"| 10-fold accuracy | {100 * figures['accuracy']:.2f} % ± {100 * figures['accuracy_std']:.2f} %, the folds' "
-        f"deviation | {100 * low:.2f} to {100 * high:.2f} % | the pairs of its ten folds |" in part
+        f"deviation | {100 * low:.2f} to {100 * high:.2f} % | 200 pairs of its ten folds |" in part
     )
     eer = figures["eer"]
     assert f"| equal error rate | {100 * eer['value']:.2f} % | {100 * eer['low']:.2f} to " in part
     assert "| failure to acquire | 0.25 % |" in part
     assert "| 1 of 400 photos |" in part
-    assert "at threshold 0.250, the given one, or the file's own" in part
+    assert "| false match rate at the publisher's threshold, 0.250 |" in part
+    assert part.count("threshold, 0.250") == 2
     assert "the same with failures to acquire" in part
     assert part.count("chosen for FMR 10 %") == 2
     assert "False match rates of 1 % and below can't be measured on this set: 100 impostor pairs are too few" in part
@@ -250,6 +251,14 @@ def test_figures_of_identification(tmp_path: Path, evaluated: dict[str, Any]) ->
     assert "| not among the first 1 | 10.00 % | 5.00 to 20.00 % | 12 of 120 searches |" in card
     assert "| not among the first 10 | 0 % | 0 to 2.50 % | 0 of 120 searches |" in card
     assert "| false non-match rate at threshold 0.500, chosen for FMR 0.0001 % | 10.00 % |" in card
+    assert "\n\n3 of 1,000,003 distractors could not be read and were not searched.\n" in card
+    assert "of the photos could" not in card and "takes 3,000,000" not in card
+    less = dataclasses.replace(found, failed=2, distractors_failed=0, verification=None)
+    values["identification"] = {"facescrub": less.to_dict()}
+    card = write_card(model(), [("eval.json", read(tmp_path / "eval.json", values))], "1.2.3")
+    assert "\n\n2 of the photos could not be read; every search for one or with one has missed.\n" in card
+    assert "\n\nFMR 0.0001 % takes 3,000,000 pairs of a photo and a distractor.\n" in card
+    assert "distractors could not be read" not in card
 
 
 def test_several_models_in_one_file(tmp_path: Path, evaluated: dict[str, Any]) -> None:
@@ -289,9 +298,21 @@ LFW = ("targets", "lfw")
         ((*LFW, "genuine"), 1.5, "targets.lfw.genuine is not a count"),
         ((*LFW, "genuine"), -1, "targets.lfw.genuine is not a count"),
         ((*LFW, "genuine"), 10**400, "targets.lfw.genuine is not a count"),
+        ((*LFW, "at_threshold", "source"), "guessed", "at_threshold.source is not one of given, file, published"),
         ((*LFW, "points"), {}, "targets.lfw.points is not a list"),
         ((*LFW, "points", 0), None, "targets.lfw.points.0 is not an object"),
         ((*LFW, "points", 0, "fmr", "errors"), KeyError, "targets.lfw.points.0.fmr.errors is missing"),
+        ((*LFW, "accuracy"), -0.5, "targets.lfw.accuracy is no share, from 0 to 1"),
+        ((*LFW, "accuracy"), 0.0, "targets.lfw.accuracy is outside of its interval"),
+        ((*LFW, "accuracy_interval"), [0.1, 0.0], "targets.lfw.accuracy is outside of its interval"),
+        ((*LFW, "auc"), -0.5, "targets.lfw.auc is no share"),
+        ((*LFW, "eer", "value"), 1.0, "targets.lfw.eer.value is outside of its interval"),
+        ((*LFW, "eer", "low"), -0.5, "targets.lfw.eer is no share"),
+        ((*LFW, "fta", "high"), 0.0, "targets.lfw.fta.value is outside of its interval"),
+        ((*LFW, "fta", "errors"), 5000, "targets.lfw.fta.value is not errors / count"),
+        ((*LFW, "fta", "errors"), 2, "targets.lfw.fta.value is not errors / count"),
+        ((*LFW, "points", 0, "fmr_asked"), -1, "targets.lfw.points.0.fmr_asked is no share"),
+        ((*LFW, "unsupported", 0, "fmr"), -1, "targets.lfw.unsupported.0.fmr is no share"),
         (("targets", "x\x1b[2J\n" + "y" * 300), 1, "targets.x\\\\x1b[2J\\\\n"),
     ],
 )

@@ -86,6 +86,13 @@ DAMAGED: dict[str, tuple[dict[str, str | None], str]] = {
     "a point of letters": ({"pts": "1.jpg 1 2 3 4 5 6 7 8 x 10 0.9\n"}, "5pts_score.txt: line 1: must be a picture"),
     "a negative score": ({"pts": f"1.jpg {POINTS} -0.1\n"}, "5pts_score.txt: line 1: the score -0.1 is not a number"),
     "a score that is none": ({"pts": f"1.jpg {POINTS} nan\n"}, "5pts_score.txt: line 1: the score nan is not a number"),
+    **{
+        f"a score of {score}": (
+            {"pts": f"1.jpg {POINTS} {score}\n"},
+            f"5pts_score.txt: line 1: the score {score} is not a number above 0",
+        )
+        for score in ("0", "1e308", "inf")
+    },
     "a pair of one": ({"label": "3 7 1\n\n3 1\n"}, "pair_label.txt: line 3: must be the numbers of two templates"),
     "four numbers": ({"label": "3 7 1 1\n"}, "pair_label.txt: line 1: must be the numbers of two templates"),
     "a label of 2": ({"label": "3 7 1\n3 7 2\n"}, "pair_label.txt: line 2: must be the numbers of two templates"),

@@ -85,6 +85,10 @@ DAMAGED: dict[str, tuple[dict[str, object], str]] = {
         {"probes": {"path": ["a/1.png", "a/1.png", "b/1.png", "b/2.png"], "id": ["a", "a", "b", "b"]}},
         "facescrub_features_list.json: lists a/1.png twice",
     ),
+    "a distractor twice": (
+        {GALLERY: {"path": ["a.jpg", "b.jpg", "a.jpg"]}},
+        f"{GALLERY}: entries 0 and 2 are both a.jpg; list it once",
+    ),
     "one person": (
         {"probes": {"path": ["a/1.png", "a/2.png", "b/1.png"], "id": ["a", "a", "b"]}},
         "facescrub_features_list.json: 1 people have two photos",

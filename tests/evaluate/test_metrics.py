@@ -81,7 +81,7 @@ def test_a_rate_that_is_no_share(fmr: float) -> None:
 
 
 def test_the_same_photo_under_two_names() -> None:
-    with pytest.raises(DataError, match="under two names"):
+    with pytest.raises(DataError, match="under two names, or the network tells no faces apart"):
         threshold_at_fmr([0.1] * 10 + [1.0] * 10, 0.2)
     assert lowest_threshold(np.array([0.1, 1.0, 1.0]), 0.5) > 1
 

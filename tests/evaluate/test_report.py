@@ -14,7 +14,7 @@ from PIL import Image
 
 from sface.errors import DependencyError, StorageError, UsageError
 from sface.evaluate.evaluated import EvaluatedModel
-from sface.evaluate.figures import Rate
+from sface.evaluate.figures import Rate, Source
 from sface.evaluate.gains import accuracy_gain
 from sface.evaluate.report import check_target, write_report
 from sface.evaluate.report_style import WORDS
@@ -131,8 +131,8 @@ def test_the_summary_says_it_in_words(tmp_path: Path) -> None:
     own = one.figures.at_threshold
     assert own is not None
     assert (
-        f"At its own threshold, 0.300: {own.fmr.errors} of 197 pairs of different people taken for the same person, "
-        f"{own.fnmr.errors} of 197 pairs of the same person not recognised." in page.text
+        f"At the model's own threshold, 0.300: {own.fmr.errors} of 197 pairs of different people taken for the same "
+        f"person, {own.fnmr.errors} of 197 pairs of the same person not recognised." in page.text
     )
     assert "6 of 800 pictures gave no face to compare (faces found by yunet)." in page.text
     assert f"False match rates below {percent(3 / 197)} can't be told" in page.text
@@ -152,6 +152,12 @@ def test_the_threshold_of_the_pictures(tmp_path: Path) -> None:
     comparisons = drawn_comparisons()
     page = written(tmp_path, evaluated_model(evaluated_set(comparisons, threshold=0.3)))
     assert "At the model's own threshold, 0.300." in page.text and "threshold 0.300" in page.text
+    told: dict[Source, str] = {"given": "the given threshold", "published": "the publisher's threshold"}
+    for source, words in told.items():
+        page = written(tmp_path, evaluated_model(evaluated_set(comparisons, threshold=0.3, source=source)))
+        assert f"At {words}, 0.300." in page.text and f"At {words}, 0.300: " in page.text
+        assert page.row(words)[0] == "0.3000" and f"Threshold: {words}." in page.text
+        assert "own threshold," not in page.text
     one = evaluated_set(comparisons)
     assert one.figures.accuracy is not None
     place = f"{1 - one.figures.accuracy.threshold / 2:.3f}"
@@ -219,13 +225,13 @@ def test_several_models_in_one_table_and_one_figure(tmp_path: Path) -> None:
         assert accuracy is not None and cell.startswith(percent(accuracy.value))
     gain = accuracy_gain(other, lfw)
     assert gain is not None
-    assert page.row("Accuracy, less that of a.onnx")[1].startswith(f"{100 * gain.value:+.2f}".replace("-", "−"))
+    assert page.row("Accuracy gain over a.onnx")[1].startswith(f"{100 * gain.value:+.2f}".replace("-", "−"))
     titles = [attributes.get("aria-label", "") for attributes in page.all("svg")]
     assert sum(title.startswith("ROC curve on lfw: a.onnx") and "b.onnx" in title for title in titles) == 1
     assert sum(title.startswith("ROC curve on cplfw") and "b.onnx" not in title for title in titles) == 1
     assert [section["id"] for section in page.all("section")] == ["summary", "set-1", "set-2", "models", "words"]
     heads = [cells[0].split() for cells in page.rows if cells[0].startswith("the model's own")]
-    assert heads == [["the", "model's", "own", name] for name in ("a.onnx", "b.onnx")]
+    assert heads == [["the", "model's", "own", "threshold", name] for name in ("a.onnx", "b.onnx")]
 
 
 def test_models_of_the_same_name_are_numbered(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sface.errors import ImageError, ModelError, NoFaceError, UsageError
 from sface.infer import FaceEmbedder, FaceVerifier, Verification
-from sface.infer.threshold import Threshold
+from sface.infer.threshold import Threshold, choose_threshold
 
 from ..tiny_models import raw_metadata, write_model, write_published_sface
 
@@ -170,6 +170,11 @@ def test_another_detector_than_the_threshold_was_measured_with_is_a_note(
     a = photo(shared, "Abel_Pacheco", 1)
     assert len(FaceVerifier(model, detector="mtcnn").verify(a, a).notes) == notes
     assert FaceVerifier(model, detector="mtcnn", threshold=0.25).verify(a, a).notes == ()
+
+
+def test_a_threshold_that_does_not_say_how_faces_were_found() -> None:
+    chosen = choose_threshold(None, raw_metadata(**{**MEASURED, "detector": None}), "yunet", "model.onnx", flip=False)
+    assert chosen.notes[0].startswith("the threshold was measured with a detector that is not known, these faces")
 
 
 def test_a_threshold_for_faces_without_mirror_images_is_a_note_where_they_are_added(
