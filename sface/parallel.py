@@ -9,14 +9,14 @@ import signal
 import sys
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import Any, TypeVar
 
 from . import runtime
@@ -28,6 +28,7 @@ Result = TypeVar("Result")
 
 MOST = 61  # processes: Windows waits for no more
 AHEAD = 4  # jobs of each process that may be done before they are asked for
+_SIGNAL_CHECK = 0.1  # seconds
 _ANSWERED_HERE = (signal.SIGINT, signal.SIGTERM)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -52,28 +53,63 @@ def in_processes(
     context = get_context("spawn")
     lifeline, held = context.Pipe(duplex=False)
     count = max(1, min(cores(), len(jobs), MOST))
-    pool = ProcessPoolExecutor(count, context, _begin, (lifeline, start))
+    with _answering_later() as answer_signals:
+        pool = ProcessPoolExecutor(count, context, _begin, (lifeline, start))
+        try:
+            yield _results(pool, AHEAD * count, work, jobs, answer_signals)
+        except BrokenProcessPool as error:
+            raise SFaceError("a worker process was ended from outside, perhaps for want of memory") from error
+        finally:
+            held.close()
+            pool.shutdown(cancel_futures=True)
+            lifeline.close()
+
+
+@contextmanager
+def _answering_later() -> Iterator[Callable[[], None]]:
+    """Signals are answered, as they were before, when the function that this gives is called, and at the end.
+
+    A KeyboardInterrupt between two lines of Python's pool would leave a lock of it held for ever.
+    """
+    caught: list[tuple[int, FrameType | None]] = []
+    before: dict[int, Callable[[int, FrameType | None], Any]] = {}
+
+    def answer() -> None:
+        while caught:
+            number, frame = caught.pop(0)
+            before[number](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in _ANSWERED_HERE:
+            if callable(handler := signal.getsignal(number)):
+                before[number] = handler
+                signal.signal(number, lambda *signal_and_frame: caught.append(signal_and_frame))
     try:
-        yield _results(pool, AHEAD * count, work, jobs)
-    except BrokenProcessPool as error:
-        raise SFaceError("a worker process was ended from outside, perhaps for want of memory") from error
+        yield answer
     finally:
-        held.close()
-        pool.shutdown(cancel_futures=True)
-        lifeline.close()
+        for own, handler in before.items():
+            signal.signal(own, handler)
+        answer()
 
 
 def _results(
-    pool: ProcessPoolExecutor, ahead: int, work: Callable[[Tools, Job], Result], jobs: Iterable[Job]
+    pool: ProcessPoolExecutor,
+    ahead: int,
+    work: Callable[[Tools, Job], Result],
+    jobs: Iterable[Job],
+    answer_signals: Callable[[], None],
 ) -> Iterator[Result]:
     remaining = iter(jobs)
-    waiting: deque[Future[Result]] = deque()
+    waiting: list[Future[Result]] = []
     while True:
         with starting_processes(_ANSWERED_HERE):
             waiting.extend(pool.submit(_do, work, job) for job in islice(remaining, ahead - len(waiting)))
+        answer_signals()
         if not waiting:
             return
-        yield waiting.popleft().result()
+        while not wait(waiting[:1], timeout=_SIGNAL_CHECK).done:
+            answer_signals()
+        yield waiting.pop(0).result()
 
 
 @contextmanager

@@ -145,3 +145,41 @@ def test_what_a_process_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not warned
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def sleep_a_little(_tools: None, job: int) -> int:
+    time.sleep(0.002)
+    return job
+
+
+INTERRUPTED = """
+import signal, threading, time
+from tests.test_parallel import nothing, sleep_a_little
+from sface.parallel import in_processes
+
+def interrupt_soon():
+    time.sleep({delay})
+    signal.raise_signal(signal.SIGINT)
+
+with in_processes(nothing, sleep_a_little, range(10**6)) as results:
+    next(results)
+    threading.Thread(target=interrupt_soon).start()
+    for _ in results:
+        pass
+"""
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_an_interruption_at_any_moment_ends_it(number: int) -> None:
+    """Python's pool keeps its locks where an exception comes between two of its lines; the end would wait for them."""
+    code = INTERRUPTED.format(delay=0.02 + 0.0137 * number)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode in (1, -signal.SIGINT)
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
