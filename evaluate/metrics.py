@@ -57,7 +57,7 @@ def threshold_at_fmr(impostors: ArrayLike, fmr: float) -> tuple[float, float]:
             f"more than a share of {fmr:g} of the impostor pairs have a similarity of 1: the set shows the same photos "
             "under two names, or the network tells no faces apart"
         )
-    return threshold, fmr_at(scores, threshold)
+    return threshold, float(np.mean(scores >= threshold))
 
 
 def lowest_threshold(impostors: NDArray[np.float64], fmr: float) -> float:
@@ -81,16 +81,6 @@ def just_above(scores: NDArray[np.float64], place: int) -> float:
     above = np.searchsorted(scores, shut_out, side="right")
     margin = min(MARGIN, (scores[above] - shut_out) / 2) if above < len(scores) else MARGIN
     return float(max(shut_out + margin, np.nextafter(shut_out, np.inf)))
-
-
-def fmr_at(impostors: ArrayLike, threshold: float) -> float:
-    """The share of impostor pairs, similarities (P,), the same at `threshold`. Raises DataError without any."""
-    return float(np.mean(_scores(impostors, "impostor") >= threshold))
-
-
-def fnmr_at(genuine: ArrayLike, threshold: float) -> float:
-    """The share of genuine pairs, similarities (P,), different at `threshold`. Raises DataError without any."""
-    return float(np.mean(_scores(genuine, "genuine") < threshold))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +147,9 @@ def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return units
 
 
-def _scores(values: ArrayLike, kind: str | None = None) -> NDArray[np.float64]:
-    """`values` as float64. Raises DataError where one is not a number, or, with a `kind` of pairs, there is none."""
+def _scores(values: ArrayLike) -> NDArray[np.float64]:
+    """`values` as float64. Raises DataError where one is not a number."""
     scores = np.asarray(values, dtype=np.float64)
     if not np.isfinite(scores).all():
         raise DataError("a similarity or distance is not a number; the embeddings are damaged")
-    if kind and not len(scores):
-        raise DataError(f"there is no {kind} pair; take a larger set")
     return scores

@@ -104,7 +104,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
 def _open(args: argparse.Namespace, size: int) -> Iterator[_Faces]:
     """The faces of `--data`, whose crops are `size` pixels wide and high."""
     from ..evaluate.pairs import people_in
-    from ..infer.crops_ahead import crops_ahead, read_crop
+    from ..infer.crops_ahead import crops_ahead
 
     is_image_set = any((args.data / name).is_file() for name in ("property", "imgs.txt", "train.rec"))
     if args.detector is not None and (args.aligned or is_image_set):
@@ -120,16 +120,12 @@ def _open(args: argparse.Namespace, size: int) -> Iterator[_Faces]:
     people = people_in(args.data)
     labels = [label for label, photos in enumerate(people.values()) for _ in photos]
     paths = [photo for photos in people.values() for photo in photos]
-    if args.aligned:
-        from ..infer.photo import PhotoReader
+    detector = "aligned"
+    if not args.aligned:
+        from ..align.detector import load_detector
 
-        reader = PhotoReader(None, "best", size)
-        yield _Faces(labels, (read_crop(reader, path) for path in paths), "aligned")
-        return
-    from ..align.detector import load_detector
-
-    detector = load_detector(args.detector).name
-    with crops_ahead(paths, size, detector=args.detector) as crops:
+        detector = load_detector(args.detector).name
+    with crops_ahead(paths, size, detector=args.detector, aligned=args.aligned) as crops:
         yield _Faces(labels, crops, detector)
 
 

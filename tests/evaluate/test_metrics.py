@@ -9,8 +9,6 @@ from sklearn.model_selection import KFold
 from sface.errors import DataError, UsageError
 from sface.evaluate.metrics import (
     MARGIN,
-    fmr_at,
-    fnmr_at,
     lowest_threshold,
     pairs_needed,
     squared_distances,
@@ -122,14 +120,6 @@ def test_a_threshold_decides_after_storing_as_it_did_before() -> None:
     read = from_props(stored.to_props(), "model.onnx")
     assert read is not None and read.threshold is not None
     assert np.mean(scores >= read.threshold) == fmr == read.fmr
-
-
-def test_error_rates_count_the_threshold_as_the_same() -> None:
-    assert fmr_at([0.1, 0.3, 0.3, 0.5], 0.3) == 0.75
-    assert fnmr_at([0.1, 0.3, 0.3, 0.5], 0.3) == 0.25
-    for rate in (fmr_at, fnmr_at):
-        with pytest.raises(DataError, match="there is no"):
-            rate([], 0.3)
 
 
 def reference_ten_fold(distances: np.ndarray, same: np.ndarray) -> tuple[float, float, float]:
