@@ -36,13 +36,15 @@ def computed(model: Path, path: Path) -> dict[str, float]:
     session = onnxruntime.InferenceSession(model)
     name = session.get_inputs()[0].name
     pictures, same = read_set(path)
-    vectors, lengths = [], []
+    known: dict[bytes, list[NDArray[np.float64]]] = {}  # a picture can be in several pairs
     for picture in pictures:
-        image = cv2.cvtColor(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        both = [session.run(None, {name: as_input(view)})[0][0].astype(np.float64) for view in (image, image[:, ::-1])]
-        lengths += [np.linalg.norm(one) for one in both]
-        total = both[0] + both[1]
-        vectors.append(total / np.linalg.norm(total))
+        if picture not in known:
+            image = cv2.cvtColor(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            views = (image, image[:, ::-1])
+            known[picture] = [session.run(None, {name: as_input(view)})[0][0].astype(np.float64) for view in views]
+    lengths = [np.linalg.norm(one) for picture in pictures for one in known[picture]]
+    sums = [first + second for first, second in (known[picture] for picture in pictures)]
+    vectors = [total / np.linalg.norm(total) for total in sums]
 
     distances = np.array([((a - b) ** 2).sum() for a, b in zip(vectors[::2], vectors[1::2], strict=True)])
     labels = np.array(same)
@@ -95,9 +97,10 @@ def agrees(model: Path, lfw: Path, capsys: pytest.CaptureFixture[str], *options:
 
 
 def test_opencvs_network(lfw: Path, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Published: 99.40 %."""
+    """Published: 99.40 %. Of 100 pairs one may be wrong."""
     model = write_published_sface(shared, tmp_path / "sface.onnx")
-    assert agrees(model, lfw, capsys, "--preprocess", "raw")["accuracy"] >= 0.992
+    target = agrees(model, lfw, capsys, "--preprocess", "raw")
+    assert target["accuracy"] >= (0.992 if target["accuracy_pairs"] == 6000 else 0.99)
 
 
 def test_a_network_trained_here(model_file: Path, lfw: Path, capsys: pytest.CaptureFixture[str]) -> None:
