@@ -20,9 +20,7 @@ from ..errors import DataError, ImageError, UsageError
 from ..opencv import cv2
 from .bin_pickle import Span, read_pickle
 from .metrics import FOLDS
-
-# The usual sets, by the names of their files.
-TARGETS = ("lfw", "calfw", "cplfw", "cfp_fp", "agedb_30")
+from .usual_sets import TARGETS
 
 
 class BinSet:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,20 @@ def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([verb, "--help"])
         assert end.value.code == 0
         assert f"usage: sface {verb}" in capsys.readouterr().out
+
+
+def test_help_loads_no_large_library() -> None:
+    """A process of its own: this one has loaded them."""
+    code = f"""
+import contextlib, sys
+from sface.cli import main
+for verb in {tuple(VERBS)!r}:
+    with contextlib.suppress(SystemExit):
+        main([verb, "--help"])
+    assert not {{"numpy", "cv2", "onnx", "onnxruntime", "jittor"}} & set(sys.modules), verb
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_verb_and_an_unknown_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -201,7 +201,7 @@ class Resources:
 
     data_root        folder of the training set
     eval_root        folder of the verification sets, NAME.bin (None: the training set's)
-    target           names of these sets; each must be there (None: those of bin_sets.TARGETS that are)
+    target           names of these sets; each must be there (None: those of usual_sets.TARGETS that are)
     resume_backbone  first weights of the network: a checkpoint, or a file of the published code
     resume_head      first weights of the head: likewise
     teacher          ONNX file of the network whose embeddings are learned

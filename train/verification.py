@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..evaluate import bin_sets
 from ..evaluate.bin_sets import BinSet
+from ..evaluate.usual_sets import TARGETS
 from ..evaluate.verification import VerificationResult, pair_distances, verification_result
 from ..output import Output
 from ..runtime import rank
@@ -23,7 +24,7 @@ def open_sets(root: Path, target: Sequence[str] | None, size: int, output: Outpu
     """
     sets = bin_sets.open_sets(root, target, size)
     if target is None:
-        for name in bin_sets.TARGETS:
+        for name in TARGETS:
             if name not in [opened.name for opened in sets]:
                 output.note(f"{root / name}.bin: not there; the run is not verified on {name}")
     return sets

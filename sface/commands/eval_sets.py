@@ -56,7 +56,8 @@ def detector_name(args: argparse.Namespace) -> str:
 
 def compare_bins(networks: Sequence[Network], args: argparse.Namespace, output: Output) -> list[Compared]:
     """NAME.bin of each name of --target."""
-    from ..evaluate.bin_sets import TARGETS, open_sets
+    from ..evaluate.bin_sets import open_sets
+    from ..evaluate.usual_sets import TARGETS
 
     sets = open_sets(args.data, args.target, networks[0].metadata.input_size)
     if not sets:

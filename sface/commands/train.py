@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags have the names of the published code; those left out have the defaults of train/config.py."""
-    from ..evaluate.bin_sets import TARGETS
+    from ..evaluate.usual_sets import TARGETS
     from ..metadata import PREPROCESS
     from ..models.config import NETWORKS
     from ..train.config import DATA_MODES, HEADS, SCHEDULES
