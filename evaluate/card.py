@@ -4,6 +4,7 @@ The form is that of Mitchell et al., "Model Cards for Model Reporting", FAT* 201
 without its source, and what isn't known is said to be not known.
 """
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -183,11 +184,12 @@ def _licence(model: ModelFile) -> str:
 
 def _use(model: ModelFile) -> str:
     name = printable(model.name)
-    option, argument = ("", "") if model.metadata else (" --preprocess raw", ", preprocess='raw'")
+    option, argument = ("", "") if model.metadata else (" --preprocess raw", ', preprocess="raw"')
     detector = model.metadata.detector if model.metadata else None
     if detector is not None:
         option += " --aligned" if detector == "aligned" else f" --detector {shlex.quote(printable(detector))}"
-    python = f"from sface import FaceVerifier\n\nprint(FaceVerifier({name!r}{argument}).verify('a.jpg', 'b.jpg'))"
+    file = json.dumps(name, ensure_ascii=False)
+    python = f'from sface import FaceVerifier\n\nprint(FaceVerifier({file}{argument}).verify("a.jpg", "b.jpg"))'
     parts = [
         code_block(f"face-verify a.jpg b.jpg --model {shlex.quote(name)}{option}", "sh"),
         code_block(python, "python"),

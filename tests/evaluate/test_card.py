@@ -110,7 +110,7 @@ def test_a_file_that_says_nothing() -> None:
     assert "is not known: nothing was\nmeasured by group" in found["Groups of people"]
     assert found["Licence"].strip().startswith("Not known, the file doesn't say it. Weights may")
     assert "--model model.onnx --preprocess raw\n" in found["How to use it"]
-    assert "preprocess='raw'" in found["How to use it"]
+    assert 'preprocess="raw"' in found["How to use it"]
     assert list(found) == [
         "The model",
         "Training",
