@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 MOST = 61  # processes: Windows waits for no more
 AHEAD = 4  # jobs of each process that may be done before they are asked for
 _SIGNAL_CHECK = 0.1  # seconds
+_SENT_WITHIN = 2.0  # seconds that a result takes at most to reach a parent that reads it
 _ANSWERED_HERE = (signal.SIGINT, signal.SIGTERM)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -140,6 +141,7 @@ def starting_processes(blocked: Iterable[signal.Signals]) -> Iterator[None]:
 # Of each process: what makes its tools, and the tools once they are made.
 _start: Callable[[], Any]
 _tools: list[Any] = []
+_between_jobs = threading.Lock()  # held while the process has no job; it may be sending the last one's result
 
 
 def _begin(lifeline: Connection, start: Callable[[], Any]) -> None:
@@ -151,17 +153,24 @@ def _begin(lifeline: Connection, start: Callable[[], Any]) -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # as in the process that runs the command
     cv2.setNumThreads(1)
+    _between_jobs.acquire()
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
 
 
 def _end_with_parent(lifeline: Connection) -> None:
-    """Wait until the other end is closed, by the parent or, where that was killed, by the system."""
+    """Wait until the other end is closed, by the parent or, where that was killed, by the system; end then, at once
+    where a job is being done. The parent would wait for ever for the rest of a result that is half sent."""
     with suppress(EOFError, OSError):
         lifeline.recv_bytes()
+    _between_jobs.acquire(timeout=_SENT_WITHIN)
     os._exit(1)
 
 
 def _do(work: Callable[[Any, Job], Result], job: Job) -> Result:
-    if not _tools:
-        _tools.append(_start())  # not in `_begin`: what that raises doesn't reach the parent
-    return work(_tools[0], job)
+    _between_jobs.release()
+    try:
+        if not _tools:
+            _tools.append(_start())  # not in `_begin`: what that raises doesn't reach the parent
+        return work(_tools[0], job)
+    finally:
+        _between_jobs.acquire()

@@ -1,6 +1,7 @@
 """What every test may use: real faces where they are, drawn faces, a network trained on them, its exported file."""
 
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from sface import runtime
 
 # A test may then import Jittor itself, in any order.
 runtime.prepare()
+
+# A shell that runs this in its background has it ignore Ctrl-C, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PEOPLE, PHOTOS = 6, 8

@@ -302,12 +302,12 @@ def test_ctrl_c(model: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert process.stderr is not None
+    assert process.stdout is not None and process.stderr is not None
     assert process.stderr.readline() == "1 of 120 photos\n"
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err.splitlines()[-1]) == (130, "", "error: interrupted")
-    assert all(line.endswith(" of 120 photos") for line in err.splitlines()[:-1])
+    *notes, last = process.stderr.read().splitlines()  # not communicate(), which leaves out what readline() had read on
+    assert (last, process.stdout.read(), process.wait(timeout=60)) == ("error: interrupted", "", 130)
+    assert all(note.endswith(" of 120 photos") for note in notes), notes
     deadline = time.monotonic() + 60
     while is_alive(process.pid):
         assert time.monotonic() < deadline

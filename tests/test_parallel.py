@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -152,16 +153,20 @@ def sleep_a_little(_tools: None, job: int) -> int:
     return job
 
 
+def give_much(_tools: None, job: int) -> bytes:
+    return bytes(1_000_000)  # more than a pipe holds: it is sent for longer than it is made
+
+
 INTERRUPTED = """
 import signal, threading, time
-from tests.test_parallel import nothing, sleep_a_little
+from tests.test_parallel import {work}, nothing
 from sface.parallel import in_processes
 
 def interrupt_soon():
     time.sleep({delay})
     signal.raise_signal(signal.SIGINT)
 
-with in_processes(nothing, sleep_a_little, range(10**6)) as results:
+with in_processes(nothing, {work}, range(10**6)) as results:
     next(results)
     threading.Thread(target=interrupt_soon).start()
     for _ in results:
@@ -169,10 +174,12 @@ with in_processes(nothing, sleep_a_little, range(10**6)) as results:
 """
 
 
+@pytest.mark.parametrize("work", [sleep_a_little, give_much])
 @pytest.mark.parametrize("number", range(6))
-def test_an_interruption_at_any_moment_ends_it(number: int) -> None:
-    """Python's pool keeps its locks where an exception comes between two of its lines; the end would wait for them."""
-    code = INTERRUPTED.format(delay=0.02 + 0.0137 * number)
+def test_an_interruption_at_any_moment_ends_it(number: int, work: Callable[[None, int], object]) -> None:
+    """Python's pool keeps its locks where an exception comes between two of its lines, and waits for the rest of what a
+    process has half sent; the end would wait for them."""
+    code = INTERRUPTED.format(delay=0.02 + 0.0137 * number, work=work.__name__)
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
