@@ -300,14 +300,19 @@ def test_ctrl_c(model: Path, tmp_path: Path) -> None:
         f"progress.SECONDS_BETWEEN_NOTES = -1\nsys.exit(main({call}))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,  # communicate() doesn't give what readline() has read on
+        start_new_session=True,
     )
-    assert process.stdout is not None and process.stderr is not None
-    assert process.stderr.readline() == "1 of 120 photos\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"1 of 120 photos\n"
     os.killpg(process.pid, signal.SIGINT)
-    *notes, last = process.stderr.read().splitlines()  # not communicate(), which leaves out what readline() had read on
-    assert (last, process.stdout.read(), process.wait(timeout=60)) == ("error: interrupted", "", 130)
-    assert all(note.endswith(" of 120 photos") for note in notes), notes
+    out, err = process.communicate(timeout=60)
+    *notes, last = err.splitlines()
+    assert (process.returncode, out, last) == (130, b"", b"error: interrupted")
+    assert all(note.endswith(b" of 120 photos") for note in notes), notes
     deadline = time.monotonic() + 60
     while is_alive(process.pid):
         assert time.monotonic() < deadline

@@ -17,6 +17,8 @@ from sface import parallel
 from sface.errors import ImageError, ModelError, SFaceError
 from sface.parallel import in_processes
 
+from .processes import is_running
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
 
@@ -83,11 +85,6 @@ def sleep(started: Path, job: int) -> None:
     time.sleep(600)
 
 
-def alive(process: int) -> bool:
-    status = Path(f"/proc/{process}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
-
-
 def sleepers(folder: Path) -> list[int]:
     deadline = time.monotonic() + 60
     while len(found := list(folder.glob("sleeping-*"))) < 2:
@@ -104,7 +101,7 @@ def test_leaving_ends_processes_that_are_at_work(tmp_path: Path) -> None:
     threading.Thread(target=press_ctrl_c).start()
     with pytest.raises(KeyboardInterrupt), in_processes(partial(make_tools, tmp_path), sleep, [1, 2]) as results:
         next(results)
-    assert not any(alive(process) for process in sleepers(tmp_path))
+    assert not any(is_running(process) for process in sleepers(tmp_path))
 
 
 def test_a_killed_parent_takes_its_processes_along(tmp_path: Path) -> None:
@@ -121,7 +118,7 @@ def test_a_killed_parent_takes_its_processes_along(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 20
-    while any(alive(process) for process in processes):
+    while any(is_running(process) for process in processes):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

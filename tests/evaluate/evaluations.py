@@ -1,17 +1,22 @@
 """Evaluations for tests: drawn similarities, measured by the real functions."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sface.evaluate.comparisons import Comparisons
 from sface.evaluate.evaluated import EvaluatedModel, EvaluatedSet, Pictures
+from sface.evaluate.evaluation_file import Evaluation, read_evaluations
 from sface.evaluate.figures import Accuracy, Estimate, RobustnessRow, Source
 from sface.evaluate.measure import measure
 
 DRAWS = 20
+SHA256 = "ab" * 32
 METADATA = {"preprocess": "raw", "network": "MobileFaceNet", "training_set": "", "threshold": "0.3"}
 
 
@@ -72,3 +77,15 @@ def robustness_rows(clean: Accuracy, *falls: float) -> tuple[RobustnessRow, ...]
         change = Estimate(-fall, -fall - 0.01, -fall + 0.01)
         rows.append(RobustnessRow("blur", f"sigma {sigma} px", dataclasses.replace(clean, **lower), change))
     return tuple(rows)
+
+
+def write_evaluations(path: Path, values: Any) -> Path:
+    """A file as that of `sface eval --json`."""
+    path.write_text(json.dumps(values), encoding="utf-8")
+    return path
+
+
+def read_evaluation(path: Path, values: Any) -> Evaluation:
+    """The one evaluation of `values`, written and read again."""
+    (evaluation,) = read_evaluations(write_evaluations(path, values))
+    return evaluation

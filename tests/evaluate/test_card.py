@@ -1,29 +1,22 @@
 """Model cards: every figure with its source, what isn't known said to be not known, a stranger's words as words."""
 
 import dataclasses
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sface.errors import DataError, ModelError
+from sface.errors import ModelError
 from sface.evaluate.card import ModelFile, write_card
-from sface.evaluate.comparisons import Comparisons
-from sface.evaluate.evaluation_file import LARGEST, Evaluation, read_evaluations
 from sface.evaluate.figures import OperatingPoint, Rate
 from sface.evaluate.identification import Identification, RankRate
-from sface.evaluate.markdown import code_block, escape, table
-from sface.evaluate.measure import measure
 from sface.metadata import ModelMetadata
 
-SHA256 = "ab" * 32
+from .evaluations import SHA256, read_evaluation
+
 MEASURED: dict[str, Any] = {
     "threshold": 0.31234,
     "fmr": 0.001,
@@ -57,37 +50,6 @@ def model(known: ModelMetadata | None = None, **fields: Any) -> ModelFile:
         **fields,
     }
     return ModelFile(**values)
-
-
-@pytest.fixture(scope="module")
-def evaluated() -> dict[str, Any]:
-    """What an evaluation prints, of a small made-up set."""
-    generator = np.random.default_rng(0)
-    same = np.tile([True, False], 100)
-    people = np.stack([np.arange(200) % 40, np.where(same, np.arange(200) % 40, (np.arange(200) + 7) % 40)], axis=1)
-    similarity = np.where(same, 0.5, 0.0) + generator.normal(0, 0.15, 200)
-    similarity[4] = np.nan
-    comparisons = Comparisons("lfw", "a protocol", similarity, same, people.astype(np.int32), np.arange(200), 400, 1)
-    fields: dict[str, Any] = measure(comparisons, threshold=0.25, source="published", draws=200).to_dict()
-    return {
-        "model": "model.onnx",
-        "model_sha256": SHA256,
-        "command": "sface eval model.onnx --data sets --json",
-        "version": "0.1.0",
-        "detector": "aligned",
-        "flip": True,
-        "targets": {"lfw": json.loads(json.dumps(fields))},
-    }
-
-
-def written(path: Path, values: Any) -> Path:
-    path.write_text(json.dumps(values), encoding="utf-8")
-    return path
-
-
-def read(path: Path, values: Any) -> Evaluation:
-    (evaluation,) = read_evaluations(written(path, values))
-    return evaluation
 
 
 def sections(card: str) -> dict[str, str]:
@@ -170,7 +132,7 @@ def test_a_published_file() -> None:
 
 
 def test_figures_and_where_they_are_from(tmp_path: Path, evaluated: dict[str, Any]) -> None:
-    evaluation = read(tmp_path / "eval.json", evaluated)
+    evaluation = read_evaluation(tmp_path / "eval.json", evaluated)
     card = write_card(model(), [("eval.json", evaluation)], "1.2.3")
     assert "from what the file says of itself, and eval.json, which `sface eval` measured of this very file." in card
     part = sections(card)["What was measured"]
@@ -208,7 +170,7 @@ def test_it_needs_neither_opencv_nor_processes() -> None:
 
 
 def test_without_mirror_images_and_with_a_detector(tmp_path: Path, evaluated: dict[str, Any]) -> None:
-    evaluation = read(tmp_path / "eval.json", {**evaluated, "flip": False, "detector": "mtcnn"})
+    evaluation = read_evaluation(tmp_path / "eval.json", {**evaluated, "flip": False, "detector": "mtcnn"})
     card = write_card(model(), [("eval.json", evaluation)], "1.2.3")
     assert "on faces found by mtcnn, without mirror images, with" in card
 
@@ -229,11 +191,13 @@ def test_a_robustness_table(tmp_path: Path, evaluated: dict[str, Any]) -> None:
         "change": {"value": -0.05, "low": -0.08, "high": -0.02},
     }
     targets = {"lfw": {**evaluated["targets"]["lfw"], "robustness": [clean, row]}}
-    evaluation = read(tmp_path / "eval.json", {**evaluated, "targets": targets})
+    evaluation = read_evaluation(tmp_path / "eval.json", {**evaluated, "targets": targets})
     card = write_card(model(), [("eval.json", evaluation)], "1.2.3")
     assert "| blur sigma 2 px | 90.00 % | 85.00 to 95.00 % | -5.00 | -8.00 to -2.00 |" in card
     assert "| as it is | 95.00 % | 92.00 to 97.00 % | +0.00 | +0.00 to +0.00 |" in card
-    assert "degraded" not in write_card(model(), [("eval.json", read(tmp_path / "eval.json", evaluated))], "1.2.3")
+    assert "degraded" not in write_card(
+        model(), [("eval.json", read_evaluation(tmp_path / "eval.json", evaluated))], "1.2.3"
+    )
 
 
 def test_figures_of_identification(tmp_path: Path, evaluated: dict[str, Any]) -> None:
@@ -246,7 +210,7 @@ def test_figures_of_identification(tmp_path: Path, evaluated: dict[str, Any]) ->
         impostors_needed=3_000_000,
     )
     values = {**evaluated, "targets": {}, "identification": {"facescrub": found.to_dict()}}
-    card = write_card(model(), [("eval.json", read(tmp_path / "eval.json", values))], "1.2.3")
+    card = write_card(model(), [("eval.json", read_evaluation(tmp_path / "eval.json", values))], "1.2.3")
     assert "### facescrub\n\na way to search: 200 photos of 80 people among 1,000,000 distractors;" in card
     assert "| not among the first 1 | 10.00 % | 5.00 to 20.00 % | 12 of 120 searches |" in card
     assert "| not among the first 10 | 0 % | 0 to 2.50 % | 0 of 120 searches |" in card
@@ -255,104 +219,10 @@ def test_figures_of_identification(tmp_path: Path, evaluated: dict[str, Any]) ->
     assert "of the photos could" not in card and "takes 3,000,000" not in card
     less = dataclasses.replace(found, failed=2, distractors_failed=0, verification=None)
     values["identification"] = {"facescrub": less.to_dict()}
-    card = write_card(model(), [("eval.json", read(tmp_path / "eval.json", values))], "1.2.3")
+    card = write_card(model(), [("eval.json", read_evaluation(tmp_path / "eval.json", values))], "1.2.3")
     assert "\n\n2 of the photos could not be read; every search for one or with one has missed.\n" in card
     assert "\n\nFMR 0.0001 % takes 3,000,000 pairs of a photo and a distractor.\n" in card
     assert "distractors could not be read" not in card
-
-
-def test_several_models_in_one_file(tmp_path: Path, evaluated: dict[str, Any]) -> None:
-    other = {**evaluated, "model_sha256": "cd" * 32}
-    found = read_evaluations(written(tmp_path / "eval.json", {"models": [other, evaluated]}))
-    assert [each.model_sha256 for each in found] == ["cd" * 32, SHA256]
-
-
-def damaged(evaluated: dict[str, Any], *place: Any, value: Any) -> Any:
-    values = json.loads(json.dumps(evaluated))
-    inner = values
-    for name in place[:-1]:
-        inner = inner[name]
-    if value is KeyError:
-        del inner[place[-1]]
-    else:
-        inner[place[-1]] = value
-    return values
-
-
-LFW = ("targets", "lfw")
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "words"),
-    [
-        (("model_sha256",), KeyError, "model_sha256 is missing"),
-        (("flip",), 1, "flip is not true or false"),
-        (("command",), None, "command is not a text"),
-        (("targets",), [], "targets is not an object"),
-        (("targets",), {str(number): {} for number in range(1001)}, "targets has more than 1000 entries"),
-        ((*LFW, "eer", "value"), "0.1", "targets.lfw.eer.value is not a number from -1 to 1"),
-        ((*LFW, "eer", "low"), float("nan"), "targets.lfw.eer.low is not a number"),
-        ((*LFW, "auc"), float("inf"), "targets.lfw.auc is not a number"),
-        ((*LFW, "accuracy"), True, "targets.lfw.accuracy is not a number"),
-        ((*LFW, "accuracy_interval"), [0.1], "targets.lfw.accuracy_interval has 1 entries, not 2"),
-        ((*LFW, "genuine"), 1.5, "targets.lfw.genuine is not a count"),
-        ((*LFW, "genuine"), -1, "targets.lfw.genuine is not a count"),
-        ((*LFW, "genuine"), 10**400, "targets.lfw.genuine is not a count"),
-        ((*LFW, "at_threshold", "source"), "guessed", "at_threshold.source is not one of given, file, published"),
-        ((*LFW, "points"), {}, "targets.lfw.points is not a list"),
-        ((*LFW, "points", 0), None, "targets.lfw.points.0 is not an object"),
-        ((*LFW, "points", 0, "fmr", "errors"), KeyError, "targets.lfw.points.0.fmr.errors is missing"),
-        ((*LFW, "accuracy"), -0.5, "targets.lfw.accuracy is no share, from 0 to 1"),
-        ((*LFW, "accuracy"), 0.0, "targets.lfw.accuracy is outside of its interval"),
-        ((*LFW, "accuracy_interval"), [0.1, 0.0], "targets.lfw.accuracy is outside of its interval"),
-        ((*LFW, "auc"), -0.5, "targets.lfw.auc is no share"),
-        ((*LFW, "eer", "value"), 1.0, "targets.lfw.eer.value is outside of its interval"),
-        ((*LFW, "eer", "low"), -0.5, "targets.lfw.eer is no share"),
-        ((*LFW, "fta", "high"), 0.0, "targets.lfw.fta.value is outside of its interval"),
-        ((*LFW, "fta", "errors"), 5000, "targets.lfw.fta.value is not errors / count"),
-        ((*LFW, "fta", "errors"), 2, "targets.lfw.fta.value is not errors / count"),
-        ((*LFW, "points", 0, "fmr_asked"), -1, "targets.lfw.points.0.fmr_asked is no share"),
-        ((*LFW, "unsupported", 0, "fmr"), -1, "targets.lfw.unsupported.0.fmr is no share"),
-        (("targets", "x\x1b[2J\n" + "y" * 300), 1, "targets.x\\\\x1b[2J\\\\n"),
-    ],
-)
-def test_a_damaged_file(
-    place: tuple[Any, ...], value: Any, words: str, tmp_path: Path, evaluated: dict[str, Any]
-) -> None:
-    path = written(tmp_path / "eval.json", damaged(evaluated, *place, value=value))
-    with pytest.raises(DataError) as error:
-        read_evaluations(path)
-    assert str(error.value).startswith(f"{path}: not what sface eval --json prints (")
-    assert words.replace("\\\\", "\\") in str(error.value)
-    assert str(error.value).isprintable()
-    assert len(str(error.value)) < 400
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "Expecting value"),
-        (b"[]", "not an object"),
-        (b"[" * 100_000, "recursion|Expecting value"),
-        (b'{"models": {}}', "models is not a list"),
-        (b'{"error": {"code": "data", "message": "x"}}', "an error in place of figures"),
-        (b"\xff\xfe\x00", "decode"),
-        (b" " * (LARGEST + 1), "more than"),
-    ],
-    ids=["empty", "list", "deep", "models", "error", "bytes", "large"],
-)
-def test_a_file_of_something_else(data: bytes, words: str, tmp_path: Path) -> None:
-    path = tmp_path / "eval.json"
-    path.write_bytes(data)
-    with pytest.raises(DataError, match=words) as error:
-        read_evaluations(path)
-    assert "\n" not in str(error.value)
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.json", tmp_path, Path("a\0b")):
-        with pytest.raises(DataError, match="can't be read"):
-            read_evaluations(path)
 
 
 HOSTILE = (
@@ -364,7 +234,7 @@ def test_a_strangers_words_stay_words(tmp_path: Path, evaluated: dict[str, Any])
     known = metadata(**{**MEASURED, "threshold_set": HOSTILE, "detector": HOSTILE}, network=HOSTILE, loss=HOSTILE)
     target = {**evaluated["targets"]["lfw"], "protocol": HOSTILE}
     values = {**evaluated, "command": HOSTILE + "```\n<b>", "detector": HOSTILE, "targets": {HOSTILE: target}}
-    evaluation = read(tmp_path / "eval.json", values)
+    evaluation = read_evaluation(tmp_path / "eval.json", values)
     card = write_card(model(known, name=HOSTILE, inputs=[HOSTILE]), [(HOSTILE, evaluation)], "1.2.3")
     prose = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", card, flags=re.MULTILINE | re.DOTALL)
     for markup in ("<", "a](", "**", "&lt;", "~~", "$", "https://", "www.h", "\x1b", "\u202e"):
@@ -373,31 +243,3 @@ def test_a_strangers_words_stay_words(tmp_path: Path, evaluated: dict[str, Any])
     rows = [line for line in prose.splitlines() if line.startswith("| ")]
     assert {line.count(" | ") for line in rows} <= {1, 3, 5}
     assert list(sections(card)) == list(sections(write_card(model(), [], "1.2.3")))
-
-
-@given(st.text(st.one_of(st.characters(), st.sampled_from("\\`*_[]#!&<>|~$@:/w.")), max_size=60))
-def test_what_is_escaped_reads_as_it_was(text: str) -> None:
-    """As CommonMark reads it: a backslash before punctuation is taken away, a numbered entity is its character."""
-    escaped, marked = escape(text), re.compile(r"\\([!-/:-@\[-`{-~])|&#(\d+);")
-    shown = marked.sub(lambda match: match[1] or chr(int(match[2])), escaped)
-    assert shown == "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    assert not re.search(r"[\\`*_\[\]#!&<>|~$@]|://|www\.", marked.sub("-", escaped))
-
-
-def test_escape_cuts_what_is_long() -> None:
-    assert escape("a" * 301) == "a" * 300 + "…"
-    assert escape("a" * 300) == "a" * 300
-
-
-def test_code_and_tables() -> None:
-    assert code_block("x", "sh") == "```sh\nx\n```"
-    assert code_block("a ```` b", "sh") == "`````sh\na ```` b\n`````"
-    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
-
-
-def test_all_that_figures_print_of_pairs_and_rates_is_read(tmp_path: Path, evaluated: dict[str, Any]) -> None:
-    """So that a figure that is added to them is not left out of the card unnoticed."""
-    not_in_a_card = {"eer_threshold", "xnorm", "interval", "accuracy_threshold"}
-    (target,) = read(tmp_path / "eval.json", evaluated).targets.values()
-    names = {field.name for field in dataclasses.fields(target)}
-    assert set(evaluated["targets"]["lfw"]) - not_in_a_card == names - {"robustness"}

@@ -25,6 +25,7 @@ from sface.train.config import AugmentConfig
 from sface.train.image_sets import open_image_set
 from sface.train.loader import Loader
 
+from ..processes import is_running
 from .odd_set import COUNT, OddSet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,12 +44,6 @@ def mapped() -> bool:
 def segments() -> set[str]:
     """Names of shared memory that Python's own multiprocessing, or a loader, would leave behind."""
     return {path.name for path in Path("/dev/shm").iterdir() if path.name.startswith(("psm_", "sem.", "sface"))}
-
-
-def alive(process: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
 
 
 @contextlib.contextmanager
@@ -333,11 +328,11 @@ def test_processes_end_with_their_parent(tmp_path: Path, forked: bool) -> None:
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 2
-        assert all(alive(pid) for pid in pids)
+        assert all(is_running(pid) for pid in pids)
         parent.kill()
         deadline = time.monotonic() + 5
         try:
-            while any(alive(pid) for pid in pids):
+            while any(is_running(pid) for pid in pids):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         finally:
