@@ -79,9 +79,12 @@ def train(
         run = _Run(config, resources, outdir, data, sets, loader.batches_per_epoch)
         step = run.begin(checkpoint, output)
         last_step = min(config.epochs * loader.batches_per_epoch, config.max_steps or sys.maxsize)
+        if rank() == 0:
+            tidy(outdir, step)  # also where no step is left: a run may be killed while it draws its last curves
         if checkpoint and step >= last_step and not run.left_out_verification(step):
             return TrainResult(checkpoint.folder, step, finished=True, last=None, unreadable=0)
-        run.prepare_folder(step)
+        if rank() == 0:
+            write_run(outdir / CONFIG, config, resources)
         own_output.note(rank_line(config.batch_size, resources.num_workers))
         with closing(Watch(outdir, step, last_step, config, loader, output)) as watch, stop_on_signal() as stopped:
             step, last = _steps(run, loader, watch, step, last_step, stopped)
@@ -163,12 +166,6 @@ class _Run:
                 f"{self._outdir}: processes see different checkpoints in it; all need the same folder"
             )
         return step
-
-    def prepare_folder(self, step: int) -> None:
-        """Leave nothing in the run's folder that is in the way, and say in it what the run is."""
-        if rank() == 0:
-            tidy(self._outdir, step)
-            write_run(self._outdir / CONFIG, self.config, self._resources)
 
     def train_step(self, batch: Batch, step: int, rate: float) -> Any:
         from .step import train_step

@@ -68,10 +68,18 @@ def test_a_resumed_run_has_the_same_bits(tmp_path: Path, drawn_set: Path) -> Non
     assert [record["step"] for record in read_log(tmp_path / "parts")] == [9, 14]
 
 
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
 def test_a_finished_run_is_left_alone(tmp_path: Path, drawn_set: Path) -> None:
-    first = run(CONFIG, drawn_set, tmp_path / "out")
-    again = run(CONFIG, drawn_set, tmp_path / "out", resume=True)
+    outdir = tmp_path / "out"
+    first = run(CONFIG, drawn_set, outdir)
+    before = contents(outdir)
+    (outdir / ".curves.png.ab_c").mkdir()  # what a kill leaves while the last curves are drawn
+    again = run(CONFIG, drawn_set, outdir, resume=True)
     assert again == TrainResult(first.checkpoint, 2, finished=True, last=None, unreadable=0)
+    assert contents(outdir) == before
 
 
 def test_a_folder_with_a_run_is_not_trained_into(drawn_set: Path, run_folder: Path) -> None:
