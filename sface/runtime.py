@@ -13,11 +13,13 @@ Before Jittor runs (a variable that the user has set stays):
 - Jittor's log is quiet; the first import, which compiles for minutes, says so in one line.
 
 After it: Ctrl-C raises KeyboardInterrupt again (Jittor exits on the spot), the end of a child process is no longer the
-end of this one, Jittor's pool of compiler processes is ended, and TLS certificates are checked again.
+end of this one, a crash is (Jittor's handler may wait for ever, with a lock that all its processes need), Jittor's
+compiler threads take turns, its pool of compiler processes is ended, and TLS certificates are checked again.
 """
 
 import atexit
 import ctypes.util
+import faulthandler
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -40,12 +42,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .compiler_threads import take_turns
 from .errors import DependencyError
 from .system import missing_for_jittor
 
 # What Jittor's own download would be called; its folder is looked for before anything is downloaded.
 _ONEDNN_FOLDER = "dnnl_lnx_2.2.0_cpu_gomp"
 _ONEDNN_WHEEL = "onednn-devel-cpu-gomp"
+# At these Jittor ends the process, in ways of its own.
+_SIGNALS = (
+    *(signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD),
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+)
 _CUDA_HEADERS = ("cuda_runtime.h", "cublas_v2.h", "cudnn.h", "curand.h", "cufft.h", "cusparse.h")
 _CUDA_LIBRARIES = ("libcublas.so", "libcudnn_ops_infer.so", "libcurand.so", "libcufft.so", "libcusparse.so")
 
@@ -100,6 +108,7 @@ class _Loader(importlib.abc.Loader):
         with _put_right():
             _arrange()
             self.loader.exec_module(module)
+            take_turns(module)
 
 
 def _say(line: str) -> None:
@@ -149,8 +158,7 @@ def _put_right() -> Iterator[None]:
     """Put right, after the import, what Jittor changes in the whole process."""
     https_context = ssl._create_default_https_context
     in_main_thread = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD) if in_main_thread else ()
-    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS} if in_main_thread else {}
     # Jittor's own handler would end the process with code 1: Ctrl-C waits for the second that an import takes.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -162,6 +170,9 @@ def _put_right() -> Iterator[None]:
         ssl._create_default_https_context = https_context
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if in_main_thread:
+            faulthandler.disable()  # it does not know that its handlers are gone
+            faulthandler.enable(2)
         _end_compiler_processes()
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 

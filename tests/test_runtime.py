@@ -85,6 +85,13 @@ def test_ctrl_c_and_the_end_of_a_child() -> None:
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
+def test_a_crash_says_where_and_ends_the_process_by_its_signal() -> None:
+    """Jittor alone would try to end it in an orderly way, for which it may wait for ever."""
+    done = python("import sface.models, jittor, os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
+    assert done.returncode == -signal.SIGSEGV
+    assert 'File "<string>", line 2 in <module>' in done.stderr
+
+
 def test_certificates_are_checked_again() -> None:
     code = "import sface.models, jittor, ssl; print(ssl._create_default_https_context is ssl.create_default_context)"
     assert python(code).stdout == "True\n"

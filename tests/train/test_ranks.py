@@ -122,6 +122,10 @@ def kill_rank(ranks: list[int]) -> None:
     os.kill(ranks[1], signal.SIGKILL)
 
 
+def crash_rank(ranks: list[int]) -> None:
+    os.kill(ranks[1], signal.SIGSEGV)
+
+
 def kill_loader(ranks: list[int]) -> None:
     os.kill(next(pid for pid in children(ranks[1]) if is_loader(pid)), signal.SIGKILL)
 
@@ -130,6 +134,7 @@ def kill_loader(ranks: list[int]) -> None:
     ("kill", "words"),
     [
         (kill_rank, ["process rank 1 with PID", "signal 9"]),  # mpirun's own
+        (crash_rank, ["process rank 1 with PID", "signal 11"]),
         (kill_loader, ["error: rank 1: loader process 1 of 1 was ended by SIGKILL"]),
     ],
 )

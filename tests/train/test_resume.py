@@ -21,9 +21,6 @@ from sface.train.run_log import read_log, read_verifications
 from .processes import PATIENCE, Process, children, is_loader, same_bits, steps
 from .runs import CONFIG, FLAGS, command, run
 
-# Seen once in about a hundred starts after kills, in Jittor's compiler threads. It must lose as little as a kill does.
-JITTOR_CRASHED = "Caught segfault"
-
 
 def newest(outdir: Path) -> Path:
     return max(outdir.glob("step-*"))
@@ -56,17 +53,13 @@ def test_kills_at_random_moments(kills: int, last: int, tmp_path: Path, drawn_se
             process.kill()  # the loader's process has to find out by itself
         else:
             process.kill_group()
-        code = process.wait()
-        assert code in (-signal.SIGKILL, 0) or JITTOR_CRASHED in process.words(), process.words()  # 0: a fast machine
+        assert process.wait() in (-signal.SIGKILL, 0), process.words()  # 0: a fast machine
         process.wait_for_all()
 
-    for _ in range(3):
-        resume = ["--resume"] if steps(outdir) else []
-        done = subprocess.run(
-            command(*flags, "--outdir", outdir, *resume), capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
-        if JITTOR_CRASHED not in done.stderr:
-            break
+    resume = ["--resume"] if steps(outdir) else []
+    done = subprocess.run(
+        command(*flags, "--outdir", outdir, *resume), capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 0, (seed, done.stderr)
     assert steps(outdir)[-1] == last
     assert not list(outdir.glob(".*")), seed
