@@ -50,10 +50,7 @@ from .system import missing_for_jittor
 _ONEDNN_FOLDER = "dnnl_lnx_2.2.0_cpu_gomp"
 _ONEDNN_WHEEL = "onednn-devel-cpu-gomp"
 # At these Jittor ends the process, in ways of its own.
-_SIGNALS = (
-    *(signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD),
-    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
-)
+_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _CUDA_HEADERS = ("cuda_runtime.h", "cublas_v2.h", "cudnn.h", "curand.h", "cufft.h", "cusparse.h")
 _CUDA_LIBRARIES = ("libcublas.so", "libcudnn_ops_infer.so", "libcurand.so", "libcufft.so", "libcusparse.so")
 
