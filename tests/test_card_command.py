@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,9 +13,8 @@ import pytest
 
 from sface import __version__, files
 from sface.cli import main
-from sface.evaluate.comparisons import Comparisons
-from sface.evaluate.measure import measure
 
+from .evaluate.evaluations import printed_evaluation, write_evaluations
 from .tiny_models import raw_metadata, write_model
 
 CALIBRATED = {"threshold": 0.3, "fmr": 0.01, "threshold_set": "SET", "detector": "mtcnn", "threshold_people": 12}
@@ -25,35 +23,6 @@ CALIBRATED = {"threshold": 0.3, "fmr": 0.01, "threshold_set": "SET", "detector":
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model.onnx", metadata=raw_metadata(loss="sface", training_set="SET", **CALIBRATED))
-
-
-@pytest.fixture(scope="module")
-def figures() -> dict[str, Any]:
-    generator = np.random.default_rng(0)
-    same = np.tile([True, False], 100)
-    people = np.stack([np.arange(200) % 40, np.where(same, np.arange(200) % 40, (np.arange(200) + 7) % 40)], axis=1)
-    similarity = np.where(same, 0.5, 0.0) + generator.normal(0, 0.15, 200)
-    comparisons = Comparisons("lfw", "ten pairs", similarity, same, people.astype(np.int32), np.arange(200), 400, 1)
-    fields: dict[str, Any] = measure(comparisons, draws=200).to_dict()
-    return fields
-
-
-def evaluation(model: Path, figures: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {
-        "model": str(model),
-        "model_sha256": files.sha256(model),
-        "command": "sface eval model.onnx --data sets --json",
-        "version": __version__,
-        "detector": "aligned",
-        "flip": True,
-        "targets": {"lfw": figures},
-        **fields,
-    }
-
-
-def written(path: Path, values: Any) -> Path:
-    path.write_text(json.dumps(values))
-    return path
 
 
 def test_on_stdout(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,20 +63,21 @@ def test_as_json_and_as_a_file(model: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 def test_evaluations_of_this_file_and_of_no_other(
-    model: Path, tmp_path: Path, figures: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = written(tmp_path / "one.json", evaluation(model, figures))
-    other = evaluation(model, figures, model_sha256="cd" * 32, targets={"other": figures})
-    both = written(
-        tmp_path / "both.json", {"models": [other, evaluation(model, figures, flip=False, targets={"cfp_fp": figures})]}
-    )
+    this = printed_evaluation(model_sha256=files.sha256(model))
+    figures = this["targets"]["lfw"]
+    one = write_evaluations(tmp_path / "one.json", this)
+    other = {**this, "model_sha256": "cd" * 32, "targets": {"other": figures}}
+    again = {**this, "flip": False, "targets": {"cfp_fp": figures}}
+    both = write_evaluations(tmp_path / "both.json", {"models": [other, again]})
     assert main(["card", str(model), "--evaluation", str(one), "--evaluation", str(both)]) == 0
     out = capsys.readouterr().out
     assert "From one.json, measured" in out
     assert "From both.json, measured" in out
     assert [line for line in out.splitlines() if line.startswith("### ")] == ["### lfw", "### cfp\\_fp"]
 
-    assert main(["card", str(model), "--evaluation", str(written(tmp_path / "other.json", other))]) == 6
+    assert main(["card", str(model), "--evaluation", str(write_evaluations(tmp_path / "other.json", other))]) == 6
     assert capsys.readouterr().err == (
         f"error: {tmp_path / 'other.json'}: measured on another file (sha256 cdcdcdcdcdcd..., model.onnx has "
         f"{files.sha256(model)[:12]}...); run sface eval on this one, after sface calibrate, which changes it\n"
@@ -143,15 +113,13 @@ def test_a_published_network(shared: Path, tmp_path: Path, capsys: pytest.Captur
     assert "\nApache-2.0, as its publisher states on https://github.com/opencv/opencv_zoo/" in out
 
 
-def test_what_is_refused(
-    model: Path, tmp_path: Path, figures: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.onnx"
     text.write_text("no network")
     damaged = write_model(tmp_path / "damaged.onnx", metadata=raw_metadata(**{**CALIBRATED, "threshold": 2.0}))
     no_json = tmp_path / "no.json"
     no_json.write_text("accuracy: 99 %")
-    strange = written(tmp_path / "strange.json", evaluation(model, figures, model_sha256="x\x1b[2J\n"))
+    strange = write_evaluations(tmp_path / "strange.json", printed_evaluation(model_sha256="x\x1b[2J\n"))
     existing = tmp_path / "card.md"
     existing.write_text("mine")
     for arguments, code, words in (

@@ -79,6 +79,21 @@ def robustness_rows(clean: Accuracy, *falls: float) -> tuple[RobustnessRow, ...]
     return tuple(rows)
 
 
+def printed_evaluation(**fields: Any) -> dict[str, Any]:
+    """What `sface eval --json` prints of drawn pairs, but for these fields."""
+    figures = measure(drawn_comparisons(pairs=201, failed=1), threshold=0.25, source="published", draws=200)
+    return {
+        "model": "model.onnx",
+        "model_sha256": SHA256,
+        "command": "sface eval model.onnx --data sets --json",
+        "version": "0.1.0",
+        "detector": "aligned",
+        "flip": True,
+        "targets": {"lfw": json.loads(json.dumps(figures.to_dict()))},
+        **fields,
+    }
+
+
 def write_evaluations(path: Path, values: Any) -> Path:
     """A file as that of `sface eval --json`."""
     path.write_text(json.dumps(values), encoding="utf-8")

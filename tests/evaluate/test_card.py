@@ -140,21 +140,21 @@ def test_figures_and_where_they_are_from(tmp_path: Path, evaluated: dict[str, An
     assert "```sh\nsface eval model.onnx --data sets --json\n```" in part
     assert "### lfw" in part
     figures = evaluated["targets"]["lfw"]
-    assert "a protocol: 40 people, 99 genuine and 100 impostor pairs; intervals of 95 % over people, from 200" in part
+    assert "lfw as drawn: 91 people, 100 genuine and 99 impostor pairs; intervals of 95 % over people, from 200" in part
     low, high = figures["accuracy_interval"]
     assert (
         f"| 10-fold accuracy | {100 * figures['accuracy']:.2f} % ± {100 * figures['accuracy_std']:.2f} %, the folds' "
-        f"deviation | {100 * low:.2f} to {100 * high:.2f} % | 200 pairs of its ten folds |" in part
+        f"deviation | {100 * low:.2f} to {100 * high:.2f} % | 201 pairs of its ten folds |" in part
     )
     eer = figures["eer"]
     assert f"| equal error rate | {100 * eer['value']:.2f} % | {100 * eer['low']:.2f} to " in part
-    assert "| failure to acquire | 0.25 % |" in part
-    assert "| 1 of 400 photos |" in part
+    assert "| failure to acquire | 0.50 % |" in part
+    assert "| 2 of 402 photos |" in part
     assert "| false match rate at the publisher's threshold, 0.250 |" in part
     assert part.count("threshold, 0.250") == 2
     assert "the same with failures to acquire" in part
     assert part.count("chosen for FMR 10 %") == 2
-    assert "False match rates of 1 % and below can't be measured on this set: 100 impostor pairs are too few" in part
+    assert "False match rates of 1 % and below can't be measured on this set: 99 impostor pairs are too few" in part
     assert "1 % takes 300." in part
     for line in part.splitlines():
         if line.startswith("| ") and "%" in line:

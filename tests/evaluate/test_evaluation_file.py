@@ -62,7 +62,7 @@ LFW = ("targets", "lfw")
         ((*LFW, "eer", "low"), -0.5, "targets.lfw.eer is no share"),
         ((*LFW, "fta", "high"), 0.0, "targets.lfw.fta.value is outside of its interval"),
         ((*LFW, "fta", "errors"), 5000, "targets.lfw.fta.value is not errors / count"),
-        ((*LFW, "fta", "errors"), 2, "targets.lfw.fta.value is not errors / count"),
+        ((*LFW, "fta", "errors"), 3, "targets.lfw.fta.value is not errors / count"),
         ((*LFW, "points", 0, "fmr_asked"), -1, "targets.lfw.points.0.fmr_asked is no share"),
         ((*LFW, "unsupported", 0, "fmr"), -1, "targets.lfw.unsupported.0.fmr is no share"),
         (("targets", "x\x1b[2J\n" + "y" * 300), 1, "targets.x\\\\x1b[2J\\\\n"),
