@@ -25,7 +25,7 @@ lint: .venv/ready
 
 # Made anew when pyproject.toml, the Python or the extras change: .venv/asked holds what was asked for last.
 .venv/ready: pyproject.toml .venv/asked
-	$(PYTHON) sface/system.py
+	$(PYTHON) sface/runtime/system.py
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	printf '%s\n' "$(ASKED)" > .venv/asked

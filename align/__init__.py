@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from .crop import CROP_SIZE as CROP_SIZE
     from .crop import TEMPLATE as TEMPLATE
     from .crop import align_face as align_face
-    from .detector import Detector as Detector
-    from .detector import load_detector as load_detector
-    from .face import Face as Face
-    from .find import find_faces as find_faces
-    from .image import load_image as load_image
+    from .detectors.detector import Detector as Detector
+    from .detectors.detector import load_detector as load_detector
+    from .detectors.face import Face as Face
+    from .detectors.find import find_faces as find_faces
+    from .image_file import load_image as load_image
     from .quality import Quality as Quality
     from .quality import measure_quality as measure_quality
 
 # public name: the module that holds it
 _HOMES = {
-    "load_image": "image",
-    "load_detector": "detector",
-    "Detector": "detector",
-    "Face": "face",
-    "find_faces": "find",
+    "load_image": "image_file",
+    "load_detector": "detectors.detector",
+    "Detector": "detectors.detector",
+    "Face": "detectors.face",
+    "find_faces": "detectors.find",
     "align_face": "crop",
     "Quality": "quality",
     "measure_quality": "quality",

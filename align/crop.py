@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from ..opencv import cv2
+from ..runtime.opencv import cv2
 from .similarity import fit_similarity
 
 CROP_SIZE = 112

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..opencv import cv2
+from ..runtime.opencv import cv2
 
 # How far the tip of the nose stands out before the eyes, in distances between the eyes: what turns it sideways in a
 # picture of a turned head. Of an average adult.

@@ -14,7 +14,7 @@ import numpy as np
 
 from sface.infer import FaceEmbedder
 from sface.infer.embedder import CHUNK
-from sface.onnx_session import open_session
+from sface.model_files.onnx_session import open_session
 
 BLOCKS = 20
 

@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from sface.export.checkpoint import Options, Source, describe, export_network
+from sface.datasets.synthetic.faces import draw_crops
+from sface.export.checkpoint_export import Options, Source, describe, export_network
 from sface.export.exporter import run_module
-from sface.export.parity import random_crops
-from sface.export.redraw import redrawn
+from sface.export.parity.parity import random_crops
+from sface.export.parity.random_weights import redrawn
+from sface.model_files.network_input import network_input
 from sface.models import NetworkConfig, build_network
 from sface.models.networks import state
-from sface.network_input import network_input
-from sface.runtime import without_cuda
-from sface.train.synthetic import draw_crops
+from sface.runtime.jittor_setup import without_cuda
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("torch.onnx.export", "ours", "plain Relu")

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from sface.export.timing import interleaved
-from sface.infer.gallery import BLOCK, Gallery, Vectors
+from sface.export.parity.timing import interleaved
+from sface.infer.gallery.gallery import BLOCK, Gallery, Vectors
 
 
 def resident() -> int:

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.train.image_sets import open_image_set
-from sface.train.loader import Loader
-from sface.train.records import RecordFile
+from sface.datasets.image_sets import open_image_set
+from sface.datasets.records import RecordFile
+from sface.train.loading.loader import Loader
 
 
 def decode(root: Path, positions: NDArray[np.int64], parent: Connection) -> None:

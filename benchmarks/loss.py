@@ -45,7 +45,7 @@ def dense_head(classes: int, size: int) -> Any:
     from jittor import nn
 
     from sface.train.config import HeadConfig
-    from sface.train.head_output import draw_head_weight, unit
+    from sface.train.heads.head_output import draw_head_weight, unit
 
     c = HeadConfig()
 
@@ -83,7 +83,7 @@ def build(contestant: str, batch: int, size: int, classes: int, cos_j: float) ->
     from jittor import nn
 
     from sface.train.config import HeadConfig
-    from sface.train.heads import build_head
+    from sface.train.heads.build import build_head
     from sface.train.optimizer import SGD
 
     class Features(nn.Module):  # type: ignore[misc]
@@ -115,7 +115,7 @@ def build(contestant: str, batch: int, size: int, classes: int, cos_j: float) ->
 def contest(args: argparse.Namespace) -> None:
     """What a contestant's process does: for each line that it reads one turn, answered with the seconds of its steps
     and its memory in bytes."""
-    from sface.runtime import prepare, without_cuda
+    from sface.runtime.jittor_setup import prepare, without_cuda
 
     prepare()
     without_cuda()

@@ -16,7 +16,7 @@ import onnx
 import onnx_ir as ir
 
 from sface.errors import NoFaceError
-from sface.export.passes import unlist_weights
+from sface.export.passes import weights_off_inputs as unlist_weights
 from sface.infer import FaceVerifier
 
 

@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from sface.evaluate.comparisons import Comparisons
-from sface.evaluate.measure import measure
+from sface.evaluate.figures.comparisons import Comparisons
+from sface.evaluate.figures.measure import measure
 
 
 def comparisons(pairs: int, people: int, genuine: float, seed: int = 0) -> Comparisons:

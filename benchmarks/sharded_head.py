@@ -34,8 +34,8 @@ def resident(field: str) -> int:
 
 def measure(args: argparse.Namespace) -> None:
     """What each rank does; it prints its figures."""
-    from sface.runtime import prepare, rank, without_cuda
-    from sface.train.ranks import world_size
+    from sface.processes.ranks import rank, world_size
+    from sface.runtime.jittor_setup import prepare, without_cuda
 
     prepare()
     without_cuda()
@@ -55,7 +55,7 @@ def run(classes: int, size: int, batch: int, steps: int) -> tuple[int, list[floa
     from jittor import nn
 
     from sface.train.config import HeadConfig
-    from sface.train.heads import build_head
+    from sface.train.heads.build import build_head
     from sface.train.optimizer import SGD
 
     class Features(nn.Module):  # type: ignore[misc]

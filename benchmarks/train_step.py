@@ -35,7 +35,7 @@ def build_ours(
     """The step of sface/train/loop.py on one batch; returns its seconds."""
     from sface.models import NetworkConfig, build_network
     from sface.train.config import HeadConfig
-    from sface.train.ranks import choose_device, import_jittor
+    from sface.train.device import choose_device, import_jittor
 
     workers_id = "cpu" if device == "cpu" else "0"
     choose_device(workers_id)
@@ -43,7 +43,7 @@ def build_ours(
     import jittor as jt
 
     from sface.models.networks import pixels
-    from sface.train.heads import build_head
+    from sface.train.heads.build import build_head
     from sface.train.optimizer import SGD
 
     network = build_network(NetworkConfig(net))

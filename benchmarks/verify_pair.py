@@ -22,7 +22,7 @@ from photo_pairs import read_pairs
 
 from sface.align import find_faces, load_detector, load_image
 from sface.errors import SFaceError
-from sface.export.timing import interleaved
+from sface.export.parity.timing import interleaved
 from sface.infer import FaceVerifier
 
 Array = np.ndarray[Any, Any]

@@ -15,7 +15,7 @@ from measure import Pair
 from numpy.typing import NDArray
 
 from sface.align import align_face, load_image
-from sface.train.run_log import read_log
+from sface.train.reporting.run_log import read_log
 
 
 def draw(file: Path, run: Path, pairs: Sequence[Pair], decisions: Sequence[dict[str, Any]]) -> None:

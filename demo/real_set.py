@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sface.datasets.image_sets import ImageSet, open_image_set
 from sface.errors import DataError, ImageError
-from sface.opencv import cv2
-from sface.train.image_sets import ImageSet, open_image_set
+from sface.runtime.opencv import cv2
 
 MOST_PEOPLE = 1000  # of a large set; a demo takes minutes
 FEWEST_PEOPLE = 12  # then 2 are for the threshold and 3 to be judged by

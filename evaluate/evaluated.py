@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparisons import Comparisons
-from .figures import Figures, RobustnessRow
+from .figures.comparisons import Comparisons
+from .figures.figures import Figures, RobustnessRow
 
 # The two crops of pair number i of a set, each uint8 (S, S, 3) RGB; None where one could not be acquired.
 Pictures = Callable[[int], tuple[NDArray[np.uint8], NDArray[np.uint8]] | None]

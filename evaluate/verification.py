@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .bin_sets import BinSet
-from .metrics import squared_distances, ten_fold_accuracy
+from .figures.metrics import squared_distances, ten_fold_accuracy
+from .protocols.bin_sets import BinSet
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

@@ -7,18 +7,19 @@
     metadata      read and write what a file says about itself (without Jittor)
     passes        rewritings of an ONNX model (without Jittor)
 
-Importing this package makes a plain `import jittor` work offline (see sface/runtime.py); it does not import Jittor.
+Importing this package makes a plain `import jittor` work offline (see sface/runtime/jittor_setup.py); it does not
+import Jittor.
 """
 
 from typing import TYPE_CHECKING
 
-from .. import runtime
 from ..lazy import lazy
+from ..runtime import jittor_setup
 
 if TYPE_CHECKING:
     from .exporter import to_onnx as to_onnx
 
-runtime.prepare()
+jittor_setup.prepare()
 
 __all__ = ["to_onnx"]
 

@@ -12,15 +12,15 @@ from onnxscript import version_converter
 
 from ..errors import ModelError, UsageError
 from ..files import write_bytes
-from ..onnx_session import in_one_line, open_session
-from .first_difference import first_difference
-from .graph import OPSET, Rule
-from .parity import Array, Parity, measure_outputs, settle
+from ..model_files.onnx_session import in_one_line, open_session
+from .onnx_files.serialize import serialize
+from .parity.first_difference import first_difference
+from .parity.parity import Array, Parity, measure_outputs, settle
+from .parity.random_weights import redrawn
 from .passes import run_passes
-from .redraw import redrawn
-from .rules import LAYERS, OPERATIONS
-from .serialize import serialize
-from .trace import Traced, evaluating, listed, trace
+from .tracing.rules import LAYERS, OPERATIONS
+from .tracing.symbolic_graph import OPSET, Rule
+from .tracing.trace import Traced, evaluating, listed, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,10 @@ def to_onnx(
         `dynamic_batch` the first axis is free in every input in which it is as long as in the first.
     opset: 17 or more.
     input_names, output_names: "input" and "output" by default, with "_0", "_1", ... where there are several.
-    parity: compare the file with the module in onnxruntime before it is written (see export/parity.py).
+    parity: compare the file with the module in onnxruntime before it is written (see export/parity/parity.py).
     rules: for layers of your own, {MyLayer: rule} with rule(graph, layer, *inputs), or for a function of Jittor's by
-        its name, {"cumsum": rule} with rule(graph, *arguments); see export/graph.py for what a rule can call.
+        its name, {"cumsum": rule} with rule(graph, *arguments); what a rule can call is in
+        export/tracing/symbolic_graph.py.
     without: names of passes (export/passes) that are to be left out.
 
     Raises ModelError, which names the layer's path and the operation, where something has no rule; ParityError where

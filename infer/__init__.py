@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy
 
 if TYPE_CHECKING:
+    from ..align.photo_faces import FaceInfo as FaceInfo
     from .embedder import Embeddings as Embeddings
     from .embedder import FaceEmbedder as FaceEmbedder
-    from .gallery import Candidate as Candidate
-    from .gallery import Gallery as Gallery
-    from .gallery import Identification as Identification
-    from .photo import FaceInfo as FaceInfo
+    from .gallery.gallery import Candidate as Candidate
+    from .gallery.gallery import Gallery as Gallery
+    from .gallery.gallery import Identification as Identification
     from .verification import Verification as Verification
     from .verifier import FaceVerifier as FaceVerifier
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Embeddings": "embedder",
     "FaceEmbedder": "embedder",
-    "Candidate": "gallery",
-    "Gallery": "gallery",
-    "Identification": "gallery",
+    "Candidate": "gallery.gallery",
+    "Gallery": "gallery.gallery",
+    "Identification": "gallery.gallery",
     "FaceVerifier": "verifier",
-    "FaceInfo": "photo",
+    "FaceInfo": "sface.align.photo_faces",
     "Verification": "verification",
 }
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, PreprocessError, UsageError
-from ..known_files import KNOWN_FILES
-from ..metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
-from ..network_input import network_input
-from ..onnx_session import Providers, in_one_line, open_session, read_model
+from ..model_files.known_files import KNOWN_FILES
+from ..model_files.metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
+from ..model_files.network_input import network_input
+from ..model_files.onnx_session import Providers, in_one_line, open_session, read_model
 
 # Crops given to the network at once: more do not make it faster and take more memory.
 CHUNK = 32

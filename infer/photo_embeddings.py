@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
 from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError
 from .embedder import CHUNK, FaceEmbedder
-from .photo import FaceInfo, Photo, PhotoFaces, PhotoReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from ..metadata import ModelMetadata, check_threshold
+from ..model_files.metadata import ModelMetadata, check_threshold
 from .verification import ThresholdSource
 
 # For a model file without any threshold: near those of published networks (0.363 for OpenCV's SFace).

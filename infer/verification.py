@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .photo import FaceInfo
+from ..align.photo_faces import FaceInfo
 
 # Where a threshold comes from.
 ThresholdSource = Literal["file", "given", "published", "default"]

@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..align.choice import FACE_CHOICES, FaceChoice
-from ..align.detector import load_detector
+from ..align.detectors.detector import load_detector
+from ..align.photo_faces import Photo, PhotoReader
 from ..errors import SFaceError, UsageError
-from ..metadata import Preprocess
-from ..onnx_session import Providers
+from ..model_files.metadata import Preprocess
+from ..model_files.onnx_session import Providers
 from .embedder import CHUNK, FaceEmbedder
-from .photo import Photo, PhotoReader
 from .photo_embeddings import PhotoEmbeddings, embed_each, embed_faces
 from .threshold import choose_threshold
 from .verification import Verification
-from .zoo import default_model
+from .zoo.catalogue import default_model
 
 # What was done with several faces, for a note.
 _TAKEN: dict[FaceChoice, str] = {

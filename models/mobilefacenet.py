@@ -7,9 +7,9 @@ from typing import Any
 
 from jittor import nn
 
-from .batchnorm_prelu import batchnorm_prelu
-from .config import NetworkConfig
-from .convolution import convolution
+from .network_config import NetworkConfig
+from .operators.batchnorm_prelu import batchnorm_prelu
+from .operators.pointwise_convolution import convolution
 
 
 class ConvBlock(nn.Module):

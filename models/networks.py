@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from jittor import nn
 
-from .config import NetworkConfig
 from .iresnet import IRESNETS
 from .mobilefacenet import MobileFaceNet
+from .network_config import NetworkConfig
 
 _CLASSES: dict[str, Callable[[NetworkConfig], nn.Module]] = {"MobileFaceNet": MobileFaceNet, **IRESNETS}
 

@@ -6,11 +6,16 @@ from typing import Any
 
 
 def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package: `homes` says for each public name which of its modules holds it."""
+    """The `__getattr__` of a package.
+
+    homes: for each public name the module that holds it: one of the package's own ("crop"), or another room's, by its
+        full name ("sface.align.crop").
+    """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f".{homes[name]}", package), name)
+        home = homes[name]
+        return getattr(importlib.import_module(home if home.startswith("sface.") else f".{home}", package), name)
 
     return get

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sface import runtime
+from sface.runtime import jittor_setup
+
+from .paths import SHARED
 
 # A test may then import Jittor itself, in any order.
-runtime.prepare()
+jittor_setup.prepare()
 
 # A shell that runs this in its background has it ignore Ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PEOPLE, PHOTOS = 6, 8
 
 # Marks of tests that run only where `-m` names them: they need what is not everywhere, or too much time.
@@ -44,7 +45,7 @@ def drawn_photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """One drawn picture each of four people, the last twice: five files."""
     from PIL import Image
 
-    from sface.train.synthetic import draw_face
+    from sface.datasets.synthetic.faces import draw_face
 
     folder = tmp_path_factory.mktemp("photos")
     paths = []
@@ -60,7 +61,7 @@ def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from PIL import Image
 
     from sface.align.crop import align_face
-    from sface.train.synthetic import draw_face
+    from sface.datasets.synthetic.faces import draw_face
 
     folder = tmp_path_factory.mktemp("drawn") / "six_people"
     folder.mkdir()
@@ -79,7 +80,7 @@ def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Path:
     """The folder of a short training run: 12 steps, saved at 6 and 12."""
-    from sface.models.config import NetworkConfig
+    from sface.models.network_config import NetworkConfig
     from sface.output import Output
     from sface.train.config import Resources, TrainConfig
     from sface.train.loop import train
@@ -95,8 +96,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Pat
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
     """That run's network as an ONNX file. Copy it before changing it."""
-    from sface.export.checkpoint import export_network, open_trained
-    from sface.train.synthetic import draw_crops
+    from sface.datasets.synthetic.faces import draw_crops
+    from sface.export.checkpoint_export import export_network, open_trained
 
     path = tmp_path_factory.mktemp("model") / "model.onnx"
     export_network(open_trained(run_folder), path, draw_crops(7, seed=1))

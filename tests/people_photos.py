@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sface.cli import main
+from sface.cli.dispatch import main
 
 
 def draw_people(root: Path, people: dict[str, int], photos: int) -> Path:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sface.cli import main
+from sface.cli.dispatch import main
+from sface.datasets.image_sets import open_image_set
 from sface.errors import DataError
-from sface.train.image_sets import open_image_set
+from tests.paths import REPOSITORY
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demo"))
+sys.path.insert(0, str(REPOSITORY / "demo"))
 
 from measure import Pair, measure
 from picture import draw
@@ -46,7 +47,7 @@ def test_a_real_set_is_split_by_people(drawn_set: Path, tmp_path: Path) -> None:
 def test_a_set_that_is_too_small(drawn_set: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="6 people are too few for a demo"):
         split(drawn_set, tmp_path / "a", tmp_path / "b", tmp_path / "c")
-    demo = Path(__file__).resolve().parent.parent / "demo" / "run.py"
+    demo = REPOSITORY / "demo" / "run.py"
     done = subprocess.run(
         [sys.executable, str(demo), "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")],
         capture_output=True,

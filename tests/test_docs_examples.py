@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.paths import REPOSITORY
+
 from .tiny_models import raw_metadata, write_model
 
-ROOT = Path(__file__).resolve().parents[1]
 # docs/export.md's need Jittor and networks of it: tests/export/ has them;
 # docs/card_example.md's is of a file that isn't here.
 ELSEWHERE = ("export.md", "card_example.md")
-PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name not in ELSEWHERE)]
+PAGES = [
+    REPOSITORY / "README.md",
+    *sorted(path for path in (REPOSITORY / "docs").rglob("*.md") if path.name not in ELSEWHERE),
+]
 
 
 def examples(page: Path) -> str:
@@ -49,21 +53,21 @@ def run(code: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if examples(page)], ids=lambda page: str(page.relative_to(ROOT))
+    "page", [page for page in PAGES if examples(page)], ids=lambda page: str(page.relative_to(REPOSITORY))
 )
 def test_a_pages_examples(page: Path, folder: Path) -> None:
     run(examples(page), folder)
 
 
 def test_the_script_prints_what_it_says(folder: Path) -> None:
-    printed = run(examples(ROOT / "docs" / "python" / "script.md"), folder)
+    printed = run(examples(REPOSITORY / "docs" / "python" / "script.md"), folder)
     assert re.match(r"(SAME|DIFFERENT) -?\d\.\d\d ", printed)
     assert "take another photo: wall.jpg: mtcnn found no face" in printed
     assert "no_face" in printed
 
 
 def test_the_video_finds_people(folder: Path) -> None:
-    lines = run(examples(ROOT / "docs" / "python" / "video.md"), folder).splitlines()
+    lines = run(examples(REPOSITORY / "docs" / "python" / "video.md"), folder).splitlines()
     assert [line.split()[0] for line in lines] == ["1", "6"]
     assert "Ada 1.00" in lines[0] or "Ada 0.9" in lines[0]
     assert "Bo" in lines[1]
@@ -73,7 +77,7 @@ def test_the_service_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     testclient = pytest.importorskip("fastapi.testclient")
     monkeypatch.chdir(folder)
     names: dict[str, object] = {}
-    exec(examples(ROOT / "docs" / "python" / "service.md"), names)
+    exec(examples(REPOSITORY / "docs" / "python" / "service.md"), names)
     client = testclient.TestClient(names["app"])
 
     def post(a: str, b: str) -> tuple[int, dict[str, object]]:

@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 
 import sface
+from tests.paths import REPOSITORY
 
-ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("align", "evaluate", "export", "infer", "models", "train")
 
 
 def test_the_packages_listed_are_those_on_disk() -> None:
     """A subpackage left out of the list is silently missing from the wheel."""
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    on_disk = {"sface", "sface.commands"}
+    setuptools = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]
+    on_disk = {"sface", "sface.cli"}
     for room in ROOMS:
-        for file in (ROOT / room).rglob("__init__.py"):
-            on_disk.add(".".join(["sface", *file.parent.relative_to(ROOT).parts]))
+        for file in (REPOSITORY / room).rglob("__init__.py"):
+            on_disk.add(".".join(["sface", *file.parent.relative_to(REPOSITORY).parts]))
     assert set(setuptools["packages"]) == on_disk
     assert setuptools["package-dir"] == {f"sface.{room}": room for room in ROOMS}
 
 
 def test_each_room_has_its_link() -> None:
     for room in ROOMS:
-        assert (ROOT / "sface" / room).is_symlink()
-        assert (ROOT / "sface" / room).resolve() == ROOT / room
+        assert (REPOSITORY / "sface" / room).is_symlink()
+        assert (REPOSITORY / "sface" / room).resolve() == REPOSITORY / room
 
 
 def test_public_names() -> None:
@@ -41,7 +41,7 @@ def test_public_names() -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == sface.__version__
+    assert tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"] == sface.__version__
 
 
 def test_import_is_light() -> None:
@@ -56,10 +56,10 @@ def test_verifying_needs_no_more_than_the_cpu_extra(tmp_path: Path, model_file: 
     source = tmp_path / "source"  # building leaves a folder behind, which would get into the next wheel
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "sface", *ROOMS):
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, symlinks=True)
+        if (REPOSITORY / name).is_dir():
+            shutil.copytree(REPOSITORY / name, source / name, symlinks=True)
         else:
-            shutil.copy(ROOT / name, source / name)
+            shutil.copy(REPOSITORY / name, source / name)
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)], check=True)
     (wheel,) = tmp_path.glob("sface-*.whl")
     venv.create(tmp_path / "env", with_pip=True)

@@ -1,4 +1,4 @@
-"""What a person sees of the work's progress; the bar itself is in tests/test_data_command.py."""
+"""What a person sees of the work's progress; the bar itself is in tests/cli/test_data_command.py."""
 
 import sys
 import time

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from sface.metadata import ModelMetadata
+from sface.model_files.metadata import ModelMetadata
 
 DIMENSION = 16
 SCALE = 1 / 127.5

@@ -1,8 +1,9 @@
 """Training: image sets, heads, the loop and its state.
 
-Importing this package makes a plain `import jittor` work offline (see sface/runtime.py); it does not import Jittor.
+Importing this package makes a plain `import jittor` work offline (see sface/runtime/jittor_setup.py); it does not
+import Jittor.
 """
 
-from .. import runtime
+from ..runtime import jittor_setup
 
-runtime.prepare()
+jittor_setup.prepare()

@@ -1,6 +1,6 @@
 """The checkpoints in a run's folder: which one a run goes on from, which are kept, which did best. No Jittor here.
 
-OUT/step-00002000/            a checkpoint (models/checkpoint.py, state.py)
+OUT/step-00002000/            a checkpoint (models/weights/checkpoint.py, state.py)
 OUT/best.json                 the step whose mean accuracy on the verification sets was the highest, and its figures
 OUT/damaged-step-00004000/    a checkpoint that could not be read when the run went on from the one before
 """
@@ -14,11 +14,19 @@ from pathlib import Path
 from ..errors import CheckpointError, StorageError, UsageError
 from ..evaluate.verification import VerificationResult
 from ..files import remove_half_written, write_text
-from ..models.checkpoint import BEST, Checkpoint, best_folder, open_checkpoint, read_tensors, step_folder, step_folders
+from ..models.weights.checkpoint import (
+    BEST,
+    Checkpoint,
+    best_folder,
+    open_checkpoint,
+    read_tensors,
+    step_folder,
+    step_folders,
+)
 from ..output import Output
 from .config import CONFIG
-from .curves import CURVES
-from .run_log import LOG
+from .reporting.curves import CURVES
+from .reporting.run_log import LOG
 
 
 def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:

@@ -14,8 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from ..errors import UsageError
 from ..files import write_text
-from ..metadata import Preprocess
-from ..models.config import NetworkConfig
+from ..model_files.metadata import Preprocess
+from ..models.network_config import NetworkConfig
 
 CONFIG = "config.json"  # in a run's folder
 HEADS = ("SFace", "ArcFace", "CosFace", "Softmax")
@@ -45,7 +45,7 @@ DATA_MODES = {
 
 @dataclass(frozen=True, slots=True)
 class HeadConfig:
-    """A head and its parameters (train/heads.py). A head ignores those that its formula lacks.
+    """A head and its parameters (train/heads/build.py). A head ignores those that its formula lacks.
 
     name     one of HEADS
     s        scale: of the gradient (SFace), of the cosines (ArcFace, CosFace)
@@ -79,7 +79,7 @@ class HeadConfig:
 
 @dataclass(frozen=True, slots=True)
 class AugmentConfig:
-    """How likely each change of a training crop is, from 0 (never) to 1, beside mirroring (train/augment.py).
+    """How likely each change of a training crop is, from 0 (never) to 1, beside mirroring (loading/augmentation.py).
 
     crop    a random part of the crop is kept where it was, the rest becomes black
     lowres  made smaller and brought back to size, or blurred

@@ -13,23 +13,24 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.image_sets import ImageSet, open_image_set
 from ..errors import CheckpointError, DataError, ModelError, UsageError
-from ..evaluate.bin_sets import BinSet
-from ..models.checkpoint import Checkpoint, step_folder
+from ..evaluate.protocols.bin_sets import BinSet
+from ..models.weights.checkpoint import Checkpoint, step_folder
 from ..output import Output
-from ..runtime import rank, threads
+from ..processes.ranks import AnyRank, rank, sum_over_ranks, world_size
+from ..runtime.jittor_setup import threads
 from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
 from .config import CONFIG, Resources, TrainConfig, write_run
-from .image_sets import ImageSet, open_image_set
-from .loader import Batch, Loader
-from .progress import Measurement
-from .ranks import AnyRank, choose_device, import_jittor, rank_line, sum_over_ranks, world_size
-from .run_log import read_verifications
+from .device import choose_device, import_jittor, rank_line
+from .loading.loader import Batch, Loader
+from .network_verification import open_sets, verify_network
+from .reporting.meter import LOG_EVERY, Watch
+from .reporting.run_log import read_verifications
+from .reporting.run_progress import Measurement
 from .schedule import learning_rate
 from .signals import stop_on_signal
 from .teacher import Teacher
-from .verification import open_sets, verify_network
-from .watch import LOG_EVERY, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class _Run:
         """Put back a checkpoint, or the first weights that were asked for; returns the steps done."""
         import jittor as jt
 
-        from .state import restore
+        from .save_and_restore import restore
         from .step import load_first_weights
 
         if checkpoint is None:
@@ -174,7 +175,7 @@ class _Run:
 
     def save(self, step: int) -> None:
         """Write a checkpoint unless there is one of this step, and remove those that are not kept."""
-        from .state import save_checkpoint
+        from .save_and_restore import save_checkpoint
 
         if step != self._saved:
             save_checkpoint(

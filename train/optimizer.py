@@ -13,7 +13,7 @@ import jittor as jt
 from jittor import nn
 
 from ..models.networks import parameters
-from .ranks import world_size
+from ..processes.ranks import world_size
 
 
 class SGD:

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CheckpointError
-from ..models.checkpoint import fill, open_checkpoint
 from ..models.networks import build_network, pixels, seed_chance
-from ..models.published import fill_published, read_state_dict
-from ..runtime import rank
-from .batches import Targets
+from ..models.weights.checkpoint import fill, open_checkpoint
+from ..models.weights.published import fill_published, read_state_dict
+from ..processes.ranks import rank
 from .config import Resources, TrainConfig
-from .heads import build_head
-from .loader import Batch
+from .heads.build import build_head
+from .heads.teacher_head import TeacherHead
+from .loading.batches import Targets
+from .loading.loader import Batch
 from .optimizer import SGD
-from .state import TrainState, load_backbone, load_head, own_classes
-from .teacher_head import TeacherHead
-from .watch import SHOWN
+from .reporting.meter import SHOWN
+from .save_and_restore import TrainState, load_backbone, load_head, own_classes
 
 
 def build_state(config: TrainConfig, classes: int) -> TrainState:

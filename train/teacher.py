@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..errors import ModelError
 from ..infer.embedder import FaceEmbedder
-from ..metadata import Preprocess
+from ..model_files.metadata import Preprocess
 from .config import TeacherConfig
 
 

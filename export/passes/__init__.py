@@ -6,15 +6,8 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass, ShapeInferencePass
 
 from ...errors import UsageError
-from . import (
-    fold_batchnorm,
-    fold_batchnorm_ahead,
-    fold_constants,
-    merge_duplicates,
-    remove_identity,
-    rewrite_prelu,
-    unlist_weights,
-)
+from . import fold_batchnorm, fold_batchnorm_ahead, fold_constants, merge_duplicates, remove_identity, rewrite_prelu
+from . import weights_off_inputs as unlist_weights
 
 # In the order in which they run: each finds more where those before it have run.
 PASSES: dict[str, Callable[[ir.Model], None]] = {

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from .graph import constant
+from .graph_edits import constant
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from .affine import Affine, affine
-from .graph import Array, bias, bypass, constant, label, nodes_of, only_reader, set_constant, times
+from .graph_edits import Array, bias, bypass, constant, label, nodes_of, only_reader, set_constant, times
 
 
 def apply(model: ir.Model) -> None:

@@ -25,7 +25,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from .affine import Affine, affine
-from .graph import (
+from .graph_edits import (
     Array,
     add_constant,
     bias,

@@ -18,8 +18,8 @@ import onnx_ir as ir
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveUnusedNodesPass
 
 from ...errors import ModelError
-from ...onnx_session import open_session
-from .graph import Array, constant, label, nodes_of
+from ...model_files.onnx_session import open_session
+from .graph_edits import Array, constant, label, nodes_of
 
 RANDOM = (
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),

@@ -12,7 +12,7 @@ onnx_ir's pass is not used: between two outputs it gives both the same name.
 
 import onnx_ir as ir
 
-from .graph import bypass, constant, nodes_of
+from .graph_edits import bypass, constant, nodes_of
 
 
 def apply(model: ir.Model) -> None:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from .graph import add_constant, bypass, constant, free_name, label, nodes_of, replace
+from .graph_edits import add_constant, bypass, constant, free_name, label, nodes_of, replace
 
 Slope = npt.NDArray[np.float64]
 

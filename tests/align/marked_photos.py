@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sface.align.detector import Detector
-from sface.align.find import find_faces
-from sface.align.image import load_image
+from sface.align.detectors.detector import Detector
+from sface.align.detectors.find import find_faces
+from sface.align.image_file import load_image
 
 
 def lfw(shared: Path, every: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

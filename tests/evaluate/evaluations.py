@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.evaluate.comparisons import Comparisons
 from sface.evaluate.evaluated import EvaluatedModel, EvaluatedSet, Pictures
-from sface.evaluate.evaluation_file import Evaluation, read_evaluations
-from sface.evaluate.figures import Accuracy, Estimate, RobustnessRow, Source
-from sface.evaluate.measure import measure
+from sface.evaluate.figures.comparisons import Comparisons
+from sface.evaluate.figures.figures import Accuracy, Estimate, RobustnessRow, Source
+from sface.evaluate.figures.measure import measure
+from sface.evaluate.report.evaluation_file import Evaluation, read_evaluations
 
 DRAWS = 20
 SHA256 = "ab" * 32

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sface.errors import DataError
-from sface.evaluate.bin_sets import BinSet, open_bin
+from sface.evaluate.protocols.bin_sets import BinSet, open_bin
 from sface.evaluate.verification import ahead, pair_distances, verification_result, verify
 
 PAIRS, SIZE, PEOPLE = 70, 12, 9

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from sface.export.passes import run_passes
-from sface.network_input import network_input
+from sface.model_files.network_input import network_input
 
 Array = NDArray[Any]
 SIZE, DIMENSION = 24, 128

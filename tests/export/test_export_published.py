@@ -11,13 +11,13 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from sface.cli import main
-from sface.evaluate.bin_sets import BinSet, open_bin
+from sface.cli.dispatch import main
+from sface.evaluate.protocols.bin_sets import BinSet, open_bin
 from sface.evaluate.verification import Embed, pair_distances, verify
-from sface.export.metadata import read_metadata
+from sface.export.onnx_files.onnx_metadata import read_metadata
 from sface.models import NetworkConfig, build_network
 from sface.models.networks import state
-from sface.models.published import load_published
+from sface.models.weights.published import load_published
 
 REFERENCE = "models/reference_mobilefacenet512_celeba293.pth"
 REFERENCE_FLAGS = ["--net", "MobileFaceNet", "--embedding_size", "512", "--input_scale", "0.078125"]

@@ -8,13 +8,13 @@ import pytest
 from jittor import nn
 
 from sface.export.exporter import run_file, run_module, trace_module
-from sface.export.parity import embed_all, measure_embeddings, random_crops
+from sface.export.onnx_files.serialize import serialize
+from sface.export.parity.parity import embed_all, measure_embeddings, random_crops
 from sface.export.passes import fold_batchnorm
-from sface.export.serialize import serialize
+from sface.model_files.network_input import network_input
 from sface.models import NetworkConfig
 from sface.models.iresnet import IResNet
 from sface.models.networks import draw_weights, seed_chance
-from sface.network_input import network_input
 
 
 def network(squeeze: bool) -> IResNet:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from jittor import nn
 
 from sface.export.exporter import run_file, run_module, trace_module
+from sface.export.onnx_files.serialize import serialize
+from sface.export.parity.random_weights import redrawn
 from sface.export.passes import run_passes
-from sface.export.redraw import redrawn
-from sface.export.serialize import serialize
 
 CHANNELS, SIZE = 4, 8
 

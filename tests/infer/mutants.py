@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sface.cli import face_verify
+from sface.cli.dispatch import face_verify
 
 
 def change(data: bytes, random: np.random.Generator) -> bytes:

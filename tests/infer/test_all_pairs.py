@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sface.cli import face_verify
+from sface.cli.dispatch import face_verify
 from sface.infer import FaceVerifier, Verification
 
 from ..tiny_models import raw_metadata, write_published_sface

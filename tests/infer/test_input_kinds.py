@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sface.cli import face_verify
+from sface.align.photo_faces import Photo
+from sface.cli.dispatch import face_verify
 from sface.errors import SFaceError
 from sface.infer import FaceVerifier, Verification
-from sface.infer.photo import Photo
 
 from ..tiny_models import raw_metadata, write_model, write_published_sface
 

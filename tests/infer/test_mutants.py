@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import REPOSITORY
+
 from ..tiny_models import raw_metadata, write_model
 
-ROOT = Path(__file__).resolve().parents[2]
 GIB = 2**20  # KiB
 
 
@@ -28,7 +29,9 @@ def test_mutants(kind: str, count: int, tmp_path: Path, drawn_photos: list[Path]
     metadata = raw_metadata(threshold=0.3, fmr=0.001, threshold_set="people", detector="mtcnn")
     write_model(tmp_path / "model.onnx", metadata=metadata)
     arguments = [sys.executable, "-m", "tests.infer.mutants", kind, str(tmp_path), "0", str(count)]
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=10 + 10 * count)
+    done = subprocess.run(
+        arguments, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=10 + 10 * count
+    )
     assert done.returncode == 0, f"{done.stdout.splitlines()[-1:]} {done.stderr[-2000:]}"
     codes = set()
     *lines, peak = done.stdout.splitlines()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sface.align import align_face, find_faces, load_detector, load_image
+from sface.align.photo_faces import Photo, PhotoFaces
 from sface.errors import DependencyError, ImageError, NoFaceError, SeveralFacesError, UsageError
 from sface.infer import FaceEmbedder, FaceVerifier, Verification
-from sface.infer.photo import Photo, PhotoFaces
 
 from ..tiny_models import raw_metadata, write_model
 
@@ -182,9 +182,9 @@ def test_a_provider_that_is_not_there_is_an_error_and_auto_goes_on(tiny: Path, m
     )
     with pytest.raises(DependencyError, match=r"CUDAExecutionProvider can't be had on this machine.*sface\[cuda\]"):
         FaceEmbedder(tiny, providers=["cuda"])
-    monkeypatch.setattr("sface.onnx_session.has_nvidia_driver", lambda: True)
+    monkeypatch.setattr("sface.model_files.onnx_session.has_nvidia_driver", lambda: True)
     assert FaceEmbedder(tiny).provider == "CPUExecutionProvider"
     assert asked == [["CUDAExecutionProvider", "CPUExecutionProvider"]] * 2
-    monkeypatch.setattr("sface.onnx_session.has_nvidia_driver", lambda: False)
+    monkeypatch.setattr("sface.model_files.onnx_session.has_nvidia_driver", lambda: False)
     FaceEmbedder(tiny)
     assert asked[2:] == [["CPUExecutionProvider"]]

@@ -10,8 +10,8 @@ import pytest
 from jittor import nn
 
 from sface.models import NetworkConfig, build_network
-from sface.models.config import NETWORKS
 from sface.models.iresnet import IRESNETS, IResNet
+from sface.models.network_config import NETWORKS
 from sface.models.networks import draw_weights, parameters, seed_chance, state
 
 COUNTS = {

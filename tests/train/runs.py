@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sface.models.config import NetworkConfig
+from sface.models.network_config import NetworkConfig
 from sface.output import Output
 from sface.train.checkpoints import find_run
 from sface.train.config import Resources, TrainConfig

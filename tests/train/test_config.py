@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sface.errors import UsageError
-from sface.models.config import NetworkConfig
+from sface.models.network_config import NetworkConfig
 from sface.train.config import AugmentConfig, HeadConfig, Resources, TrainConfig, read_run, write_run
 
 CONFIG = TrainConfig(

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from sface.cli import main
+from sface.cli.dispatch import main
 from sface.errors import CheckpointError, DataError, DivergedError, StorageError, UsageError
-from sface.models.config import NetworkConfig
+from sface.models.network_config import NetworkConfig
 from sface.models.networks import build_network
 from sface.train import step
 from sface.train.checkpoints import find_run
 from sface.train.config import TrainConfig
 from sface.train.loop import TrainResult
-from sface.train.run_log import read_log
-from sface.train.state import TrainState
+from sface.train.reporting.run_log import read_log
+from sface.train.save_and_restore import TrainState
 from tests.test_files import largest_file
 
 from .runs import CONFIG, FILES, QUIET, command, run

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pytest
 from jittor import nn
 
-from sface.models.config import NetworkConfig
+from sface.models.network_config import NetworkConfig
 from sface.models.networks import build_network, parameters
 from sface.train.config import HeadConfig, TrainConfig
-from sface.train.heads import build_head
-from sface.train.loader import Batch
+from sface.train.heads.build import build_head
+from sface.train.loading.loader import Batch
 from sface.train.optimizer import SGD
-from sface.train.state import TrainState
+from sface.train.save_and_restore import TrainState
 from sface.train.step import train_step
 
 Array = npt.NDArray[Any]

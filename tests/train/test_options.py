@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from sface.cli import main
+from sface.cli.dispatch import main
 from sface.errors import CheckpointError, UsageError
-from sface.models.config import NetworkConfig
+from sface.models.network_config import NetworkConfig
 from sface.models.networks import state
-from sface.train import loader
-from sface.train.batches import BatchMaker
 from sface.train.config import AugmentConfig, HeadConfig, Resources
-from sface.train.loader_workers import LoaderWorkers
+from sface.train.loading import loader
+from sface.train.loading.batches import BatchMaker
+from sface.train.loading.loader_workers import LoaderWorkers
 from sface.train.optimizer import is_sharded
-from sface.train.run_log import read_log
+from sface.train.reporting.run_log import read_log
 from sface.train.step import build_state, load_first_weights
 from tests.conftest import PEOPLE
-from tests.models.weight_files import TorchFiles
+from tests.models.weights.weight_files import TorchFiles
 
 from .runs import CONFIG, FLAGS, run, same_weights
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from sface.evaluate.bin_sets import open_bin
-from sface.models.checkpoint import load_checkpoint
+from sface.evaluate.protocols.bin_sets import open_bin
 from sface.models.networks import build_network, parameters
+from sface.models.weights.checkpoint import load_checkpoint
 from sface.train.config import HeadConfig, TrainConfig
-from sface.train.run_log import read_log, read_verifications
-from sface.train.verification import verify_network
+from sface.train.network_verification import verify_network
+from sface.train.reporting.run_log import read_log, read_verifications
 
 from .processes import Process, children, is_loader, steps
 from .runs import CONFIG, FLAGS, command, mpi_environment, mpirun, mpirun_command, run

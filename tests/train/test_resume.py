@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sface.cli import main
-from sface.runtime import threads
-from sface.train.run_log import read_log, read_verifications
+from sface.cli.dispatch import main
+from sface.runtime.jittor_setup import threads
+from sface.train.reporting.run_log import read_log, read_verifications
 
 from .processes import PATIENCE, Process, children, is_loader, same_bits, steps
 from .runs import CONFIG, FLAGS, command, run

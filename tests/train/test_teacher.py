@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from sface.cli import main
+from sface.cli.dispatch import main
+from sface.datasets.image_sets import open_image_set
 from sface.errors import DataError, ModelError, SFaceError
 from sface.infer import FaceEmbedder
-from sface.models.config import NetworkConfig
+from sface.models.network_config import NetworkConfig
 from sface.train.config import AugmentConfig, Resources, TrainConfig, read_run, write_run
-from sface.train.image_sets import open_image_set
-from sface.train.loader import Loader
-from sface.train.run_log import read_log
+from sface.train.heads.teacher_head import RELATIONS, SCALE, TeacherHead
+from sface.train.loading.loader import Loader
+from sface.train.reporting.run_log import read_log
 from sface.train.teacher import Teacher
-from sface.train.teacher_head import RELATIONS, SCALE, TeacherHead
+from tests.paths import REPOSITORY
 from tests.tiny_models import DIMENSION, raw_metadata, write_model
 
-from .head_reference import Array, close, through_unit, unit
+from .heads.head_reference import Array, close, through_unit, unit
 from .runs import mpi_environment, mpirun
 
 # `sface.models` first: it prepares Jittor's import.
@@ -112,7 +113,7 @@ def test_two_ranks_have_one_loss(tmp_path: Path) -> None:
         [program, "--oversubscribe", "-np", "2", sys.executable, "-c", PROGRAM, tmp_path],
         check=True,
         env=mpi_environment(),
-        cwd=Path(__file__).parents[2],
+        cwd=REPOSITORY,
         timeout=300,
     )
     figures, gradient = reference(*batch(1))

@@ -1,0 +1,1 @@
+"""Face detectors, and which of a photo's faces are taken."""

@@ -1,0 +1,139 @@
+"""YuNet: faces with five landmarks from one pass of a small network (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level
+Face Detector", Machine Intelligence Research 2023), in the ONNX files of OpenCV's model zoo, 2023 and later."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ModelError
+from ...model_files.onnx_session import giving_back_memory, open_session, read_model
+from ...runtime.opencv import cv2
+from .boxes import cut_out, suppress
+from .face import Face
+
+STRIDES = (8, 16, 32)
+_OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps"))
+
+# Longer sides, in pixels, of the pictures that are searched. In one of GLANCE_SIZE even a face that fills it is found;
+# a face larger than about 400 pixels is missed, or its landmarks are far off.
+GLANCE_SIZE, LARGEST_SIZE = 160, 1920
+# A face is found for certain when the picture shows it this large. From one picture to the next it may grow fivefold.
+SURE_FACE, NEXT_SIZE = 20, 5
+# The second look, at the face's surroundings: in a picture of 416 pixels in which the face has 320 the landmarks are
+# more exact than those of one search of a whole portrait in 640, in half of the time (docs/results.md).
+CLOSE_SIZE, CLOSE_FACE = 416, 320
+LARGE_PICTURE = 1_000_000  # pixels: one of them takes more memory than a service should hold on to
+MIN_SCORE = 0.6
+REMEDY = "a detector is a YuNet ONNX file, or one of: mtcnn, yunet"
+MAX_OVERLAP = 0.3
+
+
+class YuNet:
+    """The detector in the ONNX file `path`; `threads` for one search, None: all cores.
+
+    Coarse to fine: a search in small pictures, then a second look at the faces that matter.
+
+    Raises ModelError where the file is missing or is not YuNet, DependencyError without onnxruntime.
+    """
+
+    name = "yunet"
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        path = Path(path)
+        self._session = open_session(read_model(path, REMEDY), str(path), threads)
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or {output.name for output in self._session.get_outputs()} != set(_OUTPUTS):
+            raise ModelError(f"{path}: is not a YuNet detector of 2023 or later (face_detection_yunet_2023mar.onnx)")
+        self._input = inputs[0].name
+        *_, height, width = inputs[0].shape
+        self._fixed_size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+        try:
+            self._search(np.zeros((32, 32, 3), dtype=np.uint8), 1.0)
+        except Exception as error:  # onnxruntime's own errors have no common base
+            # The block-quantised files of 2023 open without a word and fail only here.
+            raise ModelError(f"{path}: onnxruntime can't run this file; take the one that is not quantised") from error
+
+    def detect(self, image: NDArray[np.uint8], smallest: float = SURE_FACE) -> list[Face]:
+        """The faces of an image, uint8 (H, W, 3) RGB, upright, of `smallest` pixels and more; the best score first."""
+        longer_side = max(image.shape[:2])
+        last = float(np.clip(longer_side * SURE_FACE / smallest, GLANCE_SIZE, LARGEST_SIZE))
+        steps = math.ceil(math.log(last / GLANCE_SIZE, NEXT_SIZE)) + 1
+        faces = [
+            face for size in np.geomspace(GLANCE_SIZE, last, steps) for face in self._search(image, size / longer_side)
+        ]
+        boxes = np.array([face.box for face in faces], dtype=np.float32).reshape(-1, 4)
+        scores = np.array([face.score for face in faces], dtype=np.float32)
+        return [faces[i] for i in suppress(boxes, scores, MAX_OVERLAP)]
+
+    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
+        """The face as a second look at its surroundings shows it; as it is, where that look finds none."""
+        left, top, right, bottom = face.box
+        side = max(1, round(math.sqrt((right - left) * (bottom - top)) * CLOSE_SIZE / CLOSE_FACE))
+        x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+        found = self._search(cut_out(image, x, y, x + side, y + side), CLOSE_SIZE / side)
+        # The face is in the middle; another beside it would be off by more than half a face.
+        near = [other for other in found if _distance_from_middle(other, side) < side / 4]
+        if not near:
+            return face
+        closer = max(near, key=lambda other: other.score)
+        left, top, right, bottom = closer.box
+        shift = np.array([x, y], dtype=np.float32)
+        return Face((left + x, top + y, right + x, bottom + y), closer.landmarks + shift, closer.score)
+
+    def _search(self, image: NDArray[np.uint8], scale: float) -> list[Face]:
+        """The faces found in the image times `scale`, or times less where the file's input has a fixed size."""
+        if self._fixed_size is not None:
+            scale = min(scale, self._fixed_size[0] / image.shape[0], self._fixed_size[1] / image.shape[1])
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        # Down to a half nothing is lost between the points that are read, and it takes a fifth of the time.
+        method = cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA
+        picture = cv2.resize(image, (width, height), interpolation=method)
+        # The coarsest grid has cells of 32 pixels: the picture is filled up with black at the right and the bottom.
+        rows, columns = self._fixed_size or (-(-height // 32) * 32, -(-width // 32) * 32)
+        x = np.zeros((1, 3, rows, columns), dtype=np.float32)
+        x[0, :, :height, :width] = cv2.split(picture)[::-1]  # it was trained on BGR, 0..255
+        options = giving_back_memory() if rows * columns > LARGE_PICTURE else None
+        outputs = iter(self._session.run(_OUTPUTS, {self._input: x}, options))
+        found = [
+            _decode(stride, columns // stride, *(next(outputs)[0] for _ in range(4)))  # without the batch's axis
+            for stride in STRIDES
+        ]
+        boxes, landmarks, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        keep = suppress(boxes, scores, MAX_OVERLAP)
+        stretch = np.array([image.shape[1] / width, image.shape[0] / height], dtype=np.float32)
+        offset = (stretch - 1) / 2  # the middle of a pixel stays the middle of what it was made of
+        boxes, landmarks = boxes * np.tile(stretch, 2) + np.tile(offset, 2), landmarks * stretch + offset
+        return [Face(tuple(boxes[i].tolist()), landmarks[i], float(scores[i])) for i in keep]
+
+
+def _distance_from_middle(face: Face, side: float) -> float:
+    """Of the middle of a face's box from the middle of a square picture, in pixels."""
+    left, top, right, bottom = face.box
+    return math.hypot((left + right - side) / 2, (top + bottom - side) / 2)
+
+
+def _decode(
+    stride: int,
+    columns: int,
+    face: NDArray[np.float32],
+    objectness: NDArray[np.float32],
+    box: NDArray[np.float32],
+    points: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes (N, 4), landmarks (N, 5, 2) and scores (N,) of one grid, whose cells lie row by row.
+
+    face, objectness (cells, 1)   their geometric mean is the score
+    box (cells, 4)                centre x, y from the cell's corner in cells; logarithm of width, height in cells
+    points (cells, 10)            five times x, y from the cell's corner in cells
+    """
+    score = np.sqrt(face.clip(0, 1) * objectness.clip(0, 1))[:, 0]
+    cells = np.flatnonzero(score >= MIN_SCORE)
+    corner = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)  # (N, 2) x, y
+    centre = corner + box[cells, :2]
+    half = np.exp(box[cells, 2:]) / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1) * np.float32(stride)
+    landmarks = (points[cells].reshape(-1, 5, 2) + corner[:, None]) * np.float32(stride)
+    return boxes, landmarks, score[cells]

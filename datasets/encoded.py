@@ -1,0 +1,61 @@
+"""Image files as bytes: of which format they are, whether they are whole, their pixels, and pixels as bytes."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..align.image_file import LARGEST_CROP, is_larger_than_crop
+from ..errors import ImageError
+from ..runtime.opencv import cv2
+
+_BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
+
+JPEG_QUALITY = 95
+
+
+def suffix_of(where: str, data: bytes) -> str:
+    """The suffix for a file with the content `data`: ".jpg", ".png", ".bmp" or ".webp"; nothing is decoded.
+
+    where: its name in messages. Raises ImageError where it is none of them, or a JPEG that was cut off.
+    """
+    _refuse_cut_off(where, data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    for beginning, suffix in _BEGINNINGS.items():
+        if data.startswith(beginning):
+            return suffix
+    raise ImageError(f"{where}: neither JPEG nor PNG, BMP or WebP")
+
+
+def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off, and before that
+    where it is larger than a face crop.
+    """
+    _refuse_cut_off(where, data)
+    too_large = is_larger_than_crop(data)
+    if too_large:
+        raise ImageError(f"{where}: more than {LARGEST_CROP} pixels a side; is no face crop")
+    try:
+        image = None if too_large is None else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ImageError(f"{where}: not an image, or a damaged one")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def encode_jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    """Encode an image, uint8 (H, W, 3) RGB, as a JPEG file."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(data)
+
+
+def _refuse_cut_off(where: str, data: bytes) -> None:
+    if not data:
+        raise ImageError(f"{where}: empty")
+    if data.startswith(b"\xff\xd8") and not _has_end(data):
+        raise ImageError(f"{where}: a JPEG that was cut off; get it again")
+
+
+def _has_end(jpeg: bytes) -> bool:
+    """Whether the end marker follows the last scan: OpenCV before 4.11 paints what is missing grey and says nothing."""
+    return jpeg.endswith(b"\xff\xd9") or jpeg.find(b"\xff\xd9", max(0, jpeg.rfind(b"\xff\xda"))) >= 0

@@ -1,0 +1,1 @@
+"""Identification, who is found among many: MegaFace's challenge 1."""

@@ -1,0 +1,1 @@
+"""Protocols: from a set of photos or crops to compared pairs."""

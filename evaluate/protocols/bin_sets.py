@@ -1,0 +1,158 @@
+"""Verification sets as InsightFace's data zoo has them: `lfw.bin`, `cfp_fp.bin`, `agedb_30.bin`, ...
+
+Such a file is a pickle of two lists: the encoded images, two for each pair, and for each pair whether both show the
+same person. It is read without being unpickled (bin_pickle.py).
+"""
+
+import mmap
+import os
+import stat
+import weakref
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...align.image_file import LARGEST_CROP, is_larger_than_crop
+from ...errors import DataError, ImageError, UsageError
+from ...runtime.opencv import cv2
+from ..figures.metrics import FOLDS
+from .bin_pickle import Span, read_pickle
+from .usual_sets import TARGETS
+
+
+class BinSet:
+    """The pairs of a verification set. Images stay in the file and are decoded when they are asked for.
+
+    path: the file; name: the file's without ".bin".
+    same: which pairs are genuine, bool (P,).
+    size: height and width of every image in pixels, those of the first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.stem
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            weakref.finalize(self, os.close, self._descriptor)
+            spans, same = self._read_lists()
+        except OSError as error:
+            raise DataError(f"{path}: can't be read ({error.strerror})") from error
+        if len(spans) != 2 * len(same):
+            raise DataError(f"{path}: holds {len(spans)} images for {len(same)} pairs, not two a pair; get it again")
+        if len(same) < FOLDS:
+            raise DataError(f"{path}: holds {len(same)} pairs; the protocol splits a set into {FOLDS} parts")
+        self.same: NDArray[np.bool_] = np.array(same, dtype=bool)
+        self._spans = np.array([span[:2] for span in spans], dtype=np.int64)  # (2P, 2) offset, length
+        self._as_text = np.array([span.text for span in spans], dtype=bool)
+        height, width, _ = self._image(0).shape
+        if height != width:
+            raise DataError(f"{path}: image 0 has {height}x{width} pixels; crops must be square")
+        self.size: int = height
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.same)
+
+    def images(self, first_pair: int, last_pair: int) -> NDArray[np.uint8]:
+        """Images of the n pairs `first_pair` .. `last_pair` - 1, uint8 (2n, size, size, 3) RGB, a pair's two in a row.
+
+        Raises ImageError that names the file and the number of an image that can't be decoded or has another size.
+        """
+        if not 0 <= first_pair <= last_pair <= len(self):
+            raise IndexError(f"pairs {first_pair} to {last_pair} of {len(self)}")
+        images = np.empty((2 * (last_pair - first_pair), self.size, self.size, 3), dtype=np.uint8)
+        for row, number in enumerate(range(2 * first_pair, 2 * last_pair)):
+            image = self._image(number)
+            if image.shape != images.shape[1:]:
+                height, width, _ = image.shape
+                raise ImageError(
+                    f"{self.path}: image {number} has {height}x{width} pixels, but the first {self.size}x{self.size}"
+                )
+            images[row] = image
+        return images
+
+    def _read_lists(self) -> tuple[list[Span], list[bool]]:
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            kind = "is empty" if stat.S_ISREG(status.st_mode) else "is not a file"
+            raise DataError(f"{self.path}: {kind}; needed is a verification set such as lfw.bin")
+        with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as data:
+            try:
+                return read_pickle(data)
+            except ValueError as error:
+                reason = " ".join(str(error).split())
+                raise DataError(f"{self.path}: not a verification set, or a damaged one ({reason})") from error
+
+    def _image(self, number: int) -> NDArray[np.uint8]:
+        where = f"{self.path}: image {number}"
+        offset, length = self._spans[number].tolist()
+        try:
+            data = os.pread(self._descriptor, length, offset)
+        except OSError as error:
+            raise ImageError(f"{where}: the disk can't read it ({error.strerror})") from error
+        if len(data) != length:
+            raise ImageError(f"{where}: the file has become shorter")
+        if self._as_text[number]:
+            try:
+                data = data.decode("utf-8").encode("latin-1")
+            except ValueError as error:
+                raise ImageError(f"{where}: its bytes are damaged") from error
+        return _decode(where, data)
+
+
+def open_bin(path: Path) -> BinSet:
+    """Open a verification set; nothing in the file is run, and images are decoded later.
+
+    Raises DataError where it is missing, damaged, no such set, or has fewer than ten pairs; ImageError where its first
+    image can't be decoded.
+    """
+    return BinSet(path)
+
+
+def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSet]:
+    """Open NAME.bin in `root` for each name of `target`; where that is None, those of TARGETS that are there.
+
+    size  of the network's crops in pixels
+
+    Raises DataError and ImageError as `open_bin`, DataError where a set has crops of another size, UsageError where two
+    have one name.
+    """
+    names = [name for name in TARGETS if (root / f"{name}.bin").exists()] if target is None else target
+    for stem, count in Counter(Path(f"{name}.bin").stem for name in names).items():
+        if count > 1:
+            raise UsageError(f"--target {','.join(names)}: names {count} sets {stem}; measure one of them at a time")
+    sets = []
+    for name in names:
+        opened = open_bin(root / f"{name}.bin")
+        if opened.size != size:
+            raise DataError(
+                f"{opened.path}: crops of {opened.size} pixels for a network of {size}; leave it out of --target"
+            )
+        sets.append(opened)
+    return sets
+
+
+def _decode(where: str, data: bytes) -> NDArray[np.uint8]:
+    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off, and before that
+    where it is larger than a face crop.
+    """
+    too_large = is_larger_than_crop(data)
+    if too_large:
+        raise ImageError(f"{where} has more than {LARGEST_CROP} pixels a side and is no face crop")
+    # OpenCV before 4.11 paints what is missing of a JPEG grey and says nothing: its end marker must be there.
+    cut_off = data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[max(0, data.rfind(b"\xff\xda")) :]
+    try:
+        image = (
+            None
+            if cut_off or too_large is None
+            else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        )
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ImageError(f"{where} is not a picture, or a damaged one; get the file again")
+    rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return rgb

@@ -1,0 +1,1 @@
+"""What was measured, for people: text, HTML report, plots, model card."""

@@ -1,0 +1,1 @@
+"""How much accuracy is lost on degraded pictures."""

@@ -1,0 +1,1 @@
+"""ONNX files read, described and written. Needs onnx, not Jittor."""

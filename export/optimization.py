@@ -1,0 +1,190 @@
+"""Any face network's ONNX file → an equal one that is faster, and says what its input is. Needs no Jittor."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+from .. import __version__
+from ..errors import ModelError, PreprocessError
+from ..files import sha256, write_bytes
+from ..model_files.known_files import KNOWN_FILES
+from ..model_files.metadata import PREFIX, ModelMetadata, Preprocess, from_props
+from ..model_files.network_input import network_input
+from ..model_files.onnx_session import in_one_line, open_session
+from .onnx_files.onnx_file import load_whole_model
+from .onnx_files.serialize import serialize
+from .parity.parity import BATCHES, Parity, embed_all, measure_embeddings, on_rows, random_crops, settle
+from .parity.timing import interleaved
+from .passes import run_passes
+from .passes import weights_off_inputs as unlist_weights
+from .passes.free_batch import fix_batch, free_batch
+from .passes.graph_edits import constant, only_reader
+from .precision.precision import Lowering, Precision, lower
+from .target import ONNXRUNTIME, Target
+
+ROUNDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One of the two files: bytes, nodes, and milliseconds for one crop on this machine."""
+
+    size: int
+    nodes: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """What was written, and how it compares with what was there: `parity` in float32, `precision` of a file below that.
+    `loads`: whether the original ran as it was; where it did not, it was measured with the weights taken
+    off its list of inputs."""
+
+    path: Path
+    before: Measured
+    after: Measured
+    loads: bool
+    parity: Parity
+    precision: Precision | None
+    metadata: ModelMetadata
+
+
+def optimize(
+    source: Path,
+    path: Path,
+    *,
+    target: Target = ONNXRUNTIME,
+    preprocess: Preprocess | None = None,
+    without: tuple[str, ...] = (),
+    face_crops: Callable[[int], npt.NDArray[np.uint8]],
+    lowering: Lowering | None = None,
+    report: Path | None = None,
+) -> Optimized:
+    """Apply the passes to the ONNX file `source` and write the result to `path`, which may be the same.
+
+    source: one input float32 (N, 3, S, S), N free or 1, and one output float32 (N, D), as face networks have.
+    preprocess: what the input is, where the file doesn't say it.
+    face_crops: draws at least 7 crops, uint8 (N, S, S, 3) RGB, for an S. lowering: the wish for fp16 or int8.
+
+    Raises ModelError (not such a network, not valid, weights in other files), PreprocessError (nobody says what the
+    input is), ParityError, StorageError, or what `precision.lower` raises; then there is no new file.
+    """
+    proto = load_whole_model(source)
+    size_before = source.stat().st_size
+    _check(proto, source)
+    model = ir.serde.deserialize_model(proto)
+    loads, session = _open(proto, source)
+    unlist_weights.apply(model)
+    size, dimension = _sizes(model, source)
+    metadata = _describe(model, source, preprocess, size, dimension)
+    if lowering and lowering.precision == "int8":  # its embeddings are others
+        metadata = metadata.without_threshold()
+    nodes_before = len(proto.graph.node)
+    run_passes(model, without={*without, *target.without})
+    if target.batch is None:
+        free_batch(model)
+    else:
+        fix_batch(model, target.batch)
+    for name in [name for name in model.metadata_props if name.startswith(PREFIX)]:
+        del model.metadata_props[name]
+    model.metadata_props.update(metadata.to_props())
+    data = serialize(model)
+    reference, optimized = on_rows(session), on_rows(open_session(data, str(source)))
+    crop_sets = [random_crops(max(BATCHES), size), face_crops(size)]
+    expected = embed_all(reference, crop_sets, metadata.preprocess)
+    parity = measure_embeddings(expected, optimized, crop_sets, metadata.preprocess)
+    settle(parity, must_matter=True, first_difference=lambda: None, report=report)
+    precision = None
+    if lowering:
+        model, data, precision = lower(data, lowering, metadata.preprocess, report)
+        optimized = on_rows(open_session(data, str(source)))
+    crop = network_input(random_crops(1, size), metadata.preprocess)
+    before, after = interleaved([lambda: reference(crop), lambda: optimized(crop)], ROUNDS)
+    write_bytes(path, data)
+    return Optimized(
+        path,
+        Measured(size_before, nodes_before, before),
+        Measured(len(data), len(model.graph), after),
+        loads,
+        parity,
+        precision,
+        metadata,
+    )
+
+
+def _check(proto: Any, source: Path) -> None:
+    """Refuse what is not valid."""
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"{source}: not valid ONNX ({in_one_line(error)}); export it again or get it again") from error
+
+
+def _open(proto: Any, source: Path) -> tuple[bool, Any]:
+    """Whether onnxruntime runs the file as it is; a session of it, or of it without weights among its inputs."""
+    with suppress(ModelError):
+        session = open_session(proto.SerializeToString(), str(source))
+        if len(session.get_inputs()) == 1:
+            return True, session
+    mended = ir.serde.deserialize_model(proto)
+    unlist_weights.apply(mended)
+    return False, open_session(ir.serde.serialize_model(mended).SerializeToString(), str(source))
+
+
+def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
+    """S and D. Raises ModelError where it is not a face network's graph."""
+    wanted = "a face-recognition network takes one float32 (N, 3, S, S) and gives one float32 (N, D)"
+    if len(model.graph.inputs) != 1 or len(model.graph.outputs) != 1:
+        count = f"{len(model.graph.inputs)} inputs and {len(model.graph.outputs)} outputs"
+        raise ModelError(f"{source}: has {count}; {wanted}")
+    taken, given = model.graph.inputs[0].shape, model.graph.outputs[0].shape
+    edge = taken[3] if taken is not None and len(taken) == 4 else None
+    dimension = given[1] if given is not None and len(given) == 2 else None
+    if taken is None or not isinstance(edge, int) or taken[1:3] != (3, edge) or not isinstance(dimension, int):
+        raise ModelError(f"{source}: takes {taken} and gives {given}; {wanted}")
+    return edge, dimension
+
+
+def _describe(model: ir.Model, source: Path, preprocess: Preprocess | None, size: int, dimension: int) -> ModelMetadata:
+    """What the file says about itself, or what is known of it, or what its graph and the caller say."""
+    own, known = from_props(dict(model.metadata_props), str(source)), KNOWN_FILES.get(sha256(source))
+    scale = normalization(model)
+    stated = own or known
+    found: str | None = stated.preprocess if stated else ("raw" if scale is not None else None)
+    if found is None and preprocess is None:
+        raise PreprocessError(
+            f"{source}: neither its metadata nor its graph say what its input is; add --preprocess raw (RGB 0..255) or "
+            "--preprocess centered ((x - 127.5) / 127.5), whichever it was trained with"
+        )
+    if preprocess is not None and found is not None and preprocess != found:
+        raise PreprocessError(f"{source}: says that its input is {found}; leave out --preprocess {preprocess}")
+    if own:
+        return replace(own, sface_version=__version__)
+    return ModelMetadata(
+        preprocess=cast(Preprocess, found or preprocess),
+        input_size=size,
+        embedding_size=dimension,
+        input_scale=scale,
+        network=known.network if known else "",
+        sface_version=__version__,
+        published_threshold=known.threshold if known else None,
+    )
+
+
+def normalization(model: ir.Model) -> float | None:
+    """The factor of a graph that begins by normalising raw input, with `Sub`, then `Mul` by one number; else None."""
+    (value,) = model.graph.inputs
+    for operator in ("Sub", "Mul"):
+        node = only_reader(value)
+        number = constant(node.inputs[1]) if node is not None and node.op_type == operator else None
+        if node is None or number is None or number.size != 1 or node.inputs[0] is not value:
+            return None
+        value = node.outputs[0]
+    return float(number.reshape(-1)[0]) if number is not None else None

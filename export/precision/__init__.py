@@ -1,0 +1,1 @@
+"""Networks in fp16 and int8: how they are made, and what that costs and brings."""

@@ -1,0 +1,193 @@
+"""A network in a smaller precision: what that costs and brings is measured, and has a bound.
+
+Measured are the cosine to float32, the time, and accuracy on a verification set. The bounds are for the mean cosine,
+not the smallest: there are crops on which a network is not stable. OpenCV's SFace network moves by 0.026 on one of 400
+where a single grey level is added to all pixels.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+from ...errors import DataError, ParityError, UsageError
+from ...evaluate.protocols.bin_sets import open_bin
+from ...evaluate.verification import verify
+from ...files import write_text
+from ...model_files.metadata import Preprocess
+from ...model_files.network_input import network_input
+from ...model_files.onnx_session import open_session
+from ..onnx_files.serialize import serialize
+from ..parity.parity import Array, on_rows
+from ..parity.timing import interleaved
+from .fp16 import as_on_gpu, to_fp16
+from .int8 import to_int8
+from .value_ranges import check_crops
+
+BOUNDS = {"fp16": 0.9999, "int8": 0.99}
+REMEDIES = {
+    "fp16": "take fp32",
+    "int8": "calibrate with more crops, of the faces and the aligner that it is for, or take fp32",
+}
+LOST = 0.002  # of accuracy
+SLOWER = 1.02  # medians of the same file differ by as much
+ROUNDS = 30
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What was measured: cosines of embeddings of `crops` faces to those of float32, milliseconds for one crop in one
+    thread, and the accuracy (a share) on the verification set `set_name`; None without one."""
+
+    precision: str
+    crops: int
+    mean_cosine: float
+    min_cosine: float
+    milliseconds_before: float
+    milliseconds_after: float
+    set_name: str | None = None
+    accuracy_before: float | None = None
+    accuracy_after: float | None = None
+
+    @property
+    def remark(self) -> str | None:
+        """What speaks against this precision here; None where nothing does."""
+        remarks = []
+        if self.milliseconds_after > SLOWER * self.milliseconds_before:
+            remarks.append(
+                f"is slower than fp32 on this machine ({self.milliseconds_after:.2f} ms against "
+                f"{self.milliseconds_before:.2f} ms)"
+            )
+        if self.accuracy_before is not None and self.accuracy_after is not None:
+            lost = self.accuracy_before - self.accuracy_after
+            if lost > LOST:
+                remarks.append(f"loses {lost * 100:.2f} points of accuracy on {self.set_name}")
+        return f"{self.precision} {' and '.join(remarks)}" if remarks else None
+
+    def text(self) -> str:
+        """For people."""
+        times = f"{self.milliseconds_before:.2f} ms a crop in one thread → {self.milliseconds_after:.2f} ms"
+        lines = [
+            f"{self.precision}: cosine to fp32 {self.mean_cosine:.5f} in the mean of {self.crops} crops, "
+            f"{self.min_cosine:.5f} at least; {times}"
+        ]
+        if self.accuracy_before is not None and self.accuracy_after is not None:
+            lines.append(f"{self.set_name}: accuracy {self.accuracy_before:.2%} → {self.accuracy_after:.2%}")
+        return "\n".join([*lines, *([self.remark] if self.remark else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """The wish for a precision below float32.
+
+    precision         one of BOUNDS
+    crops             uint8 (N, S, S, 3) RGB, at least 2 real faces: every second one calibrates, the others measure
+    verification_set  a file such as lfw.bin, on which accuracy is measured
+    """
+
+    precision: str
+    crops: npt.NDArray[np.uint8]
+    verification_set: Path | None = None
+
+
+def lower(
+    fp32: bytes, wish: Lowering, preprocess: Preprocess, report: Path | None = None
+) -> tuple[ir.Model, bytes, Precision]:
+    """A face network in another precision, its bytes, and what was measured of it.
+
+    fp32: the ONNX file in float32, as the passes leave it. report: a JSON file to which the figures are added.
+    Raises as `to_fp16`, `to_int8` and `measure_precision`.
+    """
+    if len(wish.crops) < 2:
+        raise UsageError("--calibration: needs at least 2 crops, to calibrate with and to measure with; 200 are better")
+    model = ir.serde.deserialize_model(onnx.load_from_string(fp32))
+    lowered = to_fp16(model) if wish.precision == "fp16" else to_int8(model, wish.crops[0::2], preprocess)
+    data = serialize(lowered)
+    result = measure_precision(fp32, data, wish.precision, wish.crops[1::2], wish.verification_set, preprocess)
+    if report is not None:
+        fields = json.loads(report.read_text()) | {"precision": asdict(result)}
+        write_text(report, json.dumps(fields, indent=1) + "\n")
+    return lowered, data, result
+
+
+def measure_precision(
+    fp32: bytes,
+    other: bytes,
+    precision: str,
+    crops: npt.NDArray[np.uint8],
+    verification_set: Path | None = None,
+    preprocess: Preprocess = "raw",
+) -> Precision:
+    """Compare the ONNX file `other`, of a precision in BOUNDS, with the file `fp32` of the same face network.
+
+    crops: uint8 (N, S, S, 3) RGB, real faces. verification_set: such as lfw.bin; it is read in parts.
+    What float16 gives is computed as on a GPU (export/precision/fp16.py). Times are those of the two files in
+    onnxruntime on this machine's processor, in one thread: medians of ROUNDS runs in turn, with one crop, or as many as
+    the files take.
+
+    Raises ParityError where the mean cosine is below its bound, UsageError where crops don't fit, DataError or
+    ImageError where the set can't be used, ModelError where onnxruntime can't load a file.
+    """
+    session = open_session(fp32, "the float32 network")
+    check_crops(crops, session.get_inputs()[0].shape[2])
+    before = _embed(session, preprocess)
+    after = _embed(open_session(_as_measured(other, precision), f"the {precision} network"), preprocess)
+    cosines = _cosines(before(crops), after(crops))
+    mean, least = float(cosines.mean()), float(cosines.min())
+    if not mean >= BOUNDS[precision]:  # NaN isn't either
+        what = f"the mean cosine to fp32 is {mean:.5f} (bound {BOUNDS[precision]})"
+        if not np.isfinite(mean):
+            what = "an embedding is not finite, as a value of the network is too large"
+        raise ParityError(f"{precision}: {what}; {REMEDIES[precision]}; no file was written")
+    times = _milliseconds((fp32, other), crops, preprocess)
+    result = Precision(precision, len(crops), mean, least, *times)
+    if verification_set is None:
+        return result
+    bin_set = open_bin(verification_set)
+    if bin_set.size != crops.shape[1]:
+        raise DataError(
+            f"{verification_set}: images of {bin_set.size}x{bin_set.size} pixels; the network takes "
+            f"{crops.shape[1]}x{crops.shape[1]}"
+        )
+    accuracy_before, accuracy_after = (verify(embed, bin_set).accuracy for embed in (before, after))
+    return replace(result, set_name=bin_set.name, accuracy_before=accuracy_before, accuracy_after=accuracy_after)
+
+
+def _as_measured(data: bytes, precision: str) -> bytes:
+    if precision != "fp16":
+        return data
+    model = as_on_gpu(ir.serde.deserialize_model(onnx.load_from_string(data)))
+    return bytes(ir.serde.serialize_model(model).SerializeToString())
+
+
+def _embed(session: Any, preprocess: Preprocess) -> Callable[[npt.NDArray[np.uint8]], Array]:
+    """A network as a function: crops uint8 (N, S, S, 3) → raw embeddings float32 (N, D)."""
+    run = on_rows(session, BATCH)
+    return lambda crops: run(network_input(crops, preprocess))
+
+
+def _cosines(first: Array, second: Array) -> npt.NDArray[np.float64]:
+    """Cosines (N,) of two embeddings (N, D), row by row."""
+    units = []
+    for rows in (first.astype(np.float64), second.astype(np.float64)):
+        with np.errstate(invalid="ignore"):
+            units.append(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30))
+    return np.asarray((units[0] * units[1]).sum(axis=1))
+
+
+def _milliseconds(
+    files: tuple[bytes, bytes], crops: npt.NDArray[np.uint8], preprocess: Preprocess
+) -> tuple[float, float]:
+    """The median time of a run of each file, in one thread."""
+    crop = network_input(crops[:1], preprocess)
+    runs = [partial(on_rows(open_session(data, "the network", threads=1)), crop) for data in files]
+    before, after = interleaved(runs, ROUNDS)
+    return before, after

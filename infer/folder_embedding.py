@@ -1,0 +1,135 @@
+"""A folder of photos → one file with the embeddings of all faces, worked out shard by shard by several processes."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import astuple, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..align.photo_shards import ShardFaces, left_out_of, none_left, open_reader, read_shard
+from ..align.quality import Quality
+from ..align.similarity import load_scikit_image
+from ..errors import DataError, ModelError, UsageError
+from ..model_files.onnx_session import CPU
+from ..output import Output
+from ..processes.shards import Arrays, Shard, Shards
+from .verifier import FaceVerifier
+
+_QUALITY = tuple(field.name for field in fields(Quality))
+# Of each face; `photo`, its photo's number in the shard, becomes `paths`.
+_OF_FACES = ("photo", "embeddings", "lengths", "boxes", "landmarks", "scores", *_QUALITY)
+
+
+def photos_in(root: Path, without: Path) -> list[str]:
+    """All files in a folder and its folders, but `without`: paths relative to it, sorted.
+
+    Hidden files and folders, and links to folders, are left out. Raises DataError where there is none.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}")
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: can't be read ({error.strerror})") from error
+
+    found = []
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(folder, name) for name in names if not name.startswith(".")]
+        found += [path.relative_to(root).as_posix() for path in paths if path.is_file()]
+    if without.resolve().is_relative_to(root.resolve()):
+        found = [path for path in found if (root / path).resolve() != without.resolve()]
+    if not found:
+        raise DataError(f"{root}: holds no photo; name a folder of photos")
+    return sorted(found)
+
+
+def must_be_ours(path: Path) -> None:
+    """Raises UsageError where `path` is something else than a file of embeddings, which would be replaced."""
+    if not path.exists():
+        return
+    try:
+        with np.load(path) as arrays:
+            if "model_sha256" in arrays and "embeddings" in arrays:
+                return
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, AttributeError, TypeError):
+        pass
+    raise UsageError(f"{path}: is there already and no file of embeddings; name a new one")
+
+
+def embed_shards(
+    shards: Shards, options: Mapping[str, Any], verifier: FaceVerifier, output: Output, *, rank: int = 0, ranks: int = 1
+) -> None:
+    """Do the shards of this rank, each photo as `FaceVerifier` with these options would.
+
+    On the CPU each process has a network of its own. A GPU has one, here; the processes read photos ahead of it.
+    """
+    if verifier.embedder.provider == CPU:
+        start = partial(_open_verifier, options, verifier.embedder.sha256)
+        shards.do(start, _embed_shard, output, rank=rank, ranks=ranks)
+        return
+    reader = verifier.reader
+    read = partial(open_reader, options["detector"], reader.choice, reader.size, aligned=options["aligned"])
+
+    def embed(shard: Shard, faces: ShardFaces) -> None:
+        shard.store(_embedded(verifier, faces))
+
+    shards.do(read, read_shard, output, finish=embed, rank=rank, ranks=ranks)
+
+
+def gather(shards: Shards, model_sha256: str) -> Arrays:
+    """The arrays of all faces, in the order of the photos, and what was left out; see docs/embed.md.
+
+    Raises NoFaceError where no photo has a face, DataError where none can be used; then the shards are removed.
+    """
+    paths, parts = [], []
+    for shard, arrays in shards.load(*_OF_FACES):
+        paths += [shard.photos[number] for number in arrays.pop("photo")]
+        parts.append(arrays)
+    left_out = left_out_of(shards)
+    if not paths:
+        shards.remove()
+        raise none_left(left_out)
+    together = {name: np.concatenate([arrays[name] for arrays in parts]) for name in parts[0]}
+    return {
+        "paths": np.array(paths, dtype=str),
+        **together,
+        "model_sha256": np.array(model_sha256),
+        "left_out_paths": np.array([photo.photo for photo in left_out], dtype=str),
+        "left_out_codes": np.array([photo.code for photo in left_out], dtype=str),
+        "left_out_reasons": np.array([photo.reason for photo in left_out], dtype=str),
+    }
+
+
+def _open_verifier(options: Mapping[str, Any], sha256: str) -> FaceVerifier:
+    load_scikit_image()
+    verifier = FaceVerifier(**options, threads=1)
+    if verifier.embedder.sha256 != sha256:
+        raise ModelError(f"{verifier.embedder.path}: has changed meanwhile; run the command again")
+    return verifier
+
+
+def _embed_shard(verifier: FaceVerifier, shard: Shard) -> None:
+    shard.store(_embedded(verifier, read_shard(verifier.reader, shard)))
+
+
+def _embedded(verifier: FaceVerifier, faces: ShardFaces) -> Arrays:
+    """A shard's arrays."""
+    photos = [photo for _, photo in faces.taken]
+    infos = [face for photo in photos for face in photo.faces]
+    size = verifier.embedder.input_size
+    crops = np.concatenate([np.empty((0, size, size, 3), dtype=np.uint8), *(photo.crops for photo in photos)])
+    embeddings = verifier.embedder.embed(crops, flip=verifier.flip)
+    quality = np.array([astuple(face.quality) for face in infos], dtype=np.float32).reshape(-1, len(_QUALITY))
+    return {
+        **faces.arrays(),
+        "embeddings": embeddings.unit,
+        "lengths": embeddings.lengths,
+        "boxes": np.array([face.box for face in infos], dtype=np.float32).reshape(-1, 4),
+        "landmarks": np.array([face.landmarks for face in infos], dtype=np.float32).reshape(-1, 5, 2),
+        "scores": np.array([face.score for face in infos], dtype=np.float32),
+        **dict(zip(_QUALITY, quality.T, strict=True)),
+    }

@@ -1,0 +1,1 @@
+"""Galleries: enrolled people, and who a face shows (1:N)."""

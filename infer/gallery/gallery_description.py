@@ -1,0 +1,51 @@
+"""gallery.json: whose a gallery's vectors are, and of which network."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...errors import DataError
+
+FORMAT = 1
+DESCRIPTION = "gallery.json"
+VECTORS = "embeddings-{}.npy"
+
+T = TypeVar("T")
+
+
+def describe(folder: Path) -> tuple[dict[str, Any], Path]:
+    """What the description of the gallery in `folder` says, and the path of the vectors. Raises DataError."""
+    file = folder / DESCRIPTION
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+        if fields["format"] != FORMAT:
+            raise DataError(f"{file}: written by a later version (format {fields['format']}); update sface")
+        people, size, name = fields["people"], fields["embedding_size"], fields["vectors"]
+        right = (
+            isinstance(people, dict)
+            and all(type(count) is int and count > 0 for count in people.values())
+            and type(size) is int
+            and size > 0
+            and all(isinstance(fields[text], str) for text in ("vectors", "sha256", "model_sha256"))
+            and Path(name).name == name  # it leads to no other folder
+        )
+        if not right:
+            raise ValueError("a field is of another kind")
+    except FileNotFoundError:
+        raise DataError(f"{folder}: there is no gallery; enroll somebody first") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{file}: is no gallery, or a damaged one ({error}); enroll the photos again") from None
+    return fields, folder / name
+
+
+def read_vectors(folder: Path, read: Callable[[dict[str, Any], Path], T]) -> T:
+    """What `read` makes of the description and the path of the vectors; once more where another process has replaced
+    both meanwhile. Raises DataError where the vectors are gone, and what `read` raises."""
+    while True:
+        fields, path = describe(folder)
+        try:
+            return read(fields, path)
+        except FileNotFoundError:
+            if describe(folder)[1] == path:
+                raise DataError(f"{path}: is missing; enroll the photos again") from None

@@ -1,0 +1,1 @@
+"""The zoo: published model files, and how to get them."""

@@ -1,0 +1,1 @@
+"""Weights on disk ⇄ a network: checkpoints, and files that the published code wrote."""

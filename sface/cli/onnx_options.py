@@ -1,0 +1,57 @@
+"""What `sface export` and `sface optimize` have in common: the options of the file that they write."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..export.precision.precision import Lowering, Precision
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """--target, --without, --report, and those of the precision."""
+    add = parser.add_argument
+    add("--target", default="onnxruntime", metavar="onnxruntime|opencv", help="what it is to be fast in")
+    add("--without", action="append", default=[], metavar="PASS", help="leave out a pass (export/passes) by its name")
+    add("--report", type=Path, metavar="FILE", help="write what was measured as JSON, also where the file is refused")
+    add("--precision", default="fp32", choices=PRECISIONS, help="fp16 for GPUs, int8 for processors")
+    add(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="real face crops, which fp16 and int8 are measured with and int8 is calibrated on: a training set, or a "
+        "folder of pictures",
+    )
+    add("--eval_set", type=Path, metavar="FILE", help="with fp16 and int8: measure accuracy on this set, as lfw.bin")
+
+
+def check_output(path: Path) -> None:
+    """Raises UsageError where the file to write is a folder."""
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name the file, such as {path / 'model.onnx'}")
+
+
+def in_lines(precision: "Precision | None") -> str:
+    """What was measured of fp16 or int8, as further lines of the result."""
+    return f"\n{precision.text()}" if precision else ""
+
+
+def read_lowering(args: argparse.Namespace) -> "Lowering | None":
+    """The wish for fp16 or int8, with its crops; None for fp32. Raises UsageError, DataError."""
+    if args.precision == "fp32":
+        if args.calibration is not None or args.eval_set is not None:
+            raise UsageError("--calibration and --eval_set are for --precision fp16 and int8; add that or leave it out")
+        return None
+    if args.target != "onnxruntime":
+        raise UsageError(f"--precision {args.precision}: files for {args.target} are fp32; leave out --target")
+    if args.calibration is None:
+        raise UsageError(f"--precision {args.precision}: needs real face crops; name their folder with --calibration")
+
+    from ..export.precision.calibration_crops import read_crops
+    from ..export.precision.precision import Lowering
+
+    return Lowering(args.precision, read_crops(args.calibration), args.eval_set)

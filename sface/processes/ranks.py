@@ -1,0 +1,134 @@
+"""The processes of a run: one, or as many as `mpirun` started."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SFaceError
+from ..output import Output
+from ..runtime import dependencies
+
+
+def rank() -> int:
+    """This process's number among those that `mpirun` started; 0 without it. Known before MPI is loaded."""
+    return int(os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
+
+
+def world_size() -> int:
+    """Number of processes that train together."""
+    return int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))
+
+
+def share_of_cores() -> int:
+    """Cores for this process, on Linux: all that it may use, divided by the number of MPI ranks on this host.
+
+    mpirun binds each rank to a core of its own; then the cores that mpirun itself may use are shared out instead.
+    """
+    local_ranks = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "1"))
+    mine = os.sched_getaffinity(0)
+    if local_ranks == 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ:
+        return len(mine)
+    host = sorted(os.sched_getaffinity(os.getppid()))
+    share = max(1, len(host) // local_ranks)
+    if len(mine) < share:
+        first = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_RANK", "0")) * share
+        os.sched_setaffinity(0, host[first : first + share])
+    return share
+
+
+@contextmanager
+def failing_together(output: Output) -> Iterator[None]:
+    """Let what ends this process end the other ranks too; they would wait for it for ever.
+
+    The rank that fails says why, with its number. Alone, a process fails as always.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if world_size() == 1:
+            raise
+        named = type(error)(f"rank {rank()}: {error}") if isinstance(error, SFaceError) else error
+        jittor = sys.modules.get("jittor")
+        if jittor is None or not jittor.compile_extern.mpi:
+            raise named from None  # mpirun ends the others
+        if isinstance(named, SFaceError):
+            output.error(named)
+        else:
+            sys.stderr.write(f"rank {rank()} failed:\n")
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _mpi().COMM_WORLD.Abort(named.exit_code if isinstance(named, SFaceError) else SFaceError.exit_code)
+
+
+def meet() -> None:
+    """Wait for all processes, in a command without Jittor; MPI is initialised by this, when the work is done.
+
+    Until then a process that fails ends the others: `mpirun` does that.
+    """
+    if world_size() > 1:
+        dependencies.require("mpi4py.MPI", "train").COMM_WORLD.Barrier()
+
+
+@cache
+def communicator() -> Any:
+    """All processes as MPI's communicator, apart from the one in which Jittor's operators meet.
+
+    Made by all of them together, when Jittor is imported. It moves what is in the host's memory, and doesn't wait for
+    the device.
+    """
+    return _mpi().COMM_WORLD.Dup()
+
+
+def sum_over_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The sum over all processes of each value; every process must have as many."""
+    if world_size() == 1:
+        return values
+    total = np.empty_like(values)
+    communicator().Allreduce(values, total)
+    return total
+
+
+class AnyRank:
+    """Whether any process wants something: all learn it at the same step, the one after it was wanted.
+
+    Nobody waits for a device, nor for a process that has not begun the step before.
+    """
+
+    def __init__(self) -> None:
+        self._wanted, self._answer = np.zeros(1), np.zeros(1)
+        self._request: Any = None
+
+    def asks(self, wanted: bool) -> bool:
+        """To be called by every process at every step."""
+        if world_size() == 1:
+            return wanted
+        if self._request is None:
+            self._request = communicator().Iallreduce(self._wanted, self._answer)
+        self._request.Wait()
+        answer = bool(self._answer[0])
+        self._wanted[0] = wanted
+        self._request = communicator().Iallreduce(self._wanted, self._answer)
+        return answer
+
+    def close(self) -> None:
+        """Receive the last answer, which nobody asks for."""
+        if self._request is not None:
+            self._request.Wait()
+
+
+def _mpi() -> Any:
+    import mpi4py
+
+    mpi4py.rc.initialize = False  # Jittor has initialised MPI
+    mpi4py.rc.finalize = False
+    from mpi4py import MPI
+
+    return MPI

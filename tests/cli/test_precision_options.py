@@ -1,0 +1,185 @@
+"""`--precision` of `sface export` and `sface optimize`: fp16 and int8 files, measured on real crops of the user's."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from sface import __version__
+from sface.cli.dispatch import main
+from sface.datasets.synthetic.faces import draw_crops
+from sface.export.onnx_files.onnx_metadata import read_metadata
+from sface.export.precision import precision
+from sface.export.precision.calibration_crops import CROPS, evenly, read_crops
+from sface.infer import FaceEmbedder
+from tests.tiny_models import raw_metadata, write_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain folder of crops."""
+    folder = tmp_path_factory.mktemp("crops")
+    for index, crop in enumerate(draw_crops(20, seed=7)):
+        cv2.imwrite(str(folder / f"{index:02}.png"), np.ascontiguousarray(crop[:, :, ::-1]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def eval_set(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = [path.read_bytes() for path in sorted(folder.iterdir())]
+    images = [picture for index in range(20) for picture in (pictures[index], pictures[index // 2])]
+    path = tmp_path_factory.mktemp("bin") / "pairs.bin"
+    path.write_bytes(pickle.dumps((images, [index % 2 == 0 for index in range(20)])))
+    return path
+
+
+def types(path: Path) -> set[int]:
+    """The types of the file's larger weights."""
+    return {weight.data_type for weight in onnx.load(path).graph.initializer if np.prod(weight.dims) > 500}
+
+
+def embed(path: Path, **options: Any) -> np.ndarray:
+    return FaceEmbedder(path, **options).embed(draw_crops(5, seed=1)).unit
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "least"), [("fp16", onnx.TensorProto.FLOAT16, 0.9999), ("int8", onnx.TensorProto.INT8, 0.99)]
+)
+@pytest.mark.parametrize("normalised", [True, False], ids=["raw", "centered"])
+def test_optimize(
+    name: str, kind: int, least: float, normalised: bool, folder: Path, tmp_path: Path, capsys: Any
+) -> None:
+    source, out = write_model(tmp_path / "a.onnx", normalised=normalised), tmp_path / "b.onnx"
+    call = ["optimize", str(source), "-o", str(out), "--precision", name, "--calibration", str(folder), "--json"]
+    assert main([*call, "--report", str(tmp_path / "r.json"), "--preprocess", "raw" if normalised else "centered"]) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert types(out) == {kind}
+    measured = fields["precision"]
+    assert (measured["precision"], measured["crops"], measured["accuracy_before"]) == (name, 10, None)
+    assert least <= measured["mean_cosine"] < 1
+    assert measured["milliseconds_before"] > 0 and measured["milliseconds_after"] > 0
+    assert fields["after"]["size"] == out.stat().st_size < source.stat().st_size
+    assert json.loads((tmp_path / "r.json").read_text())["precision"] == measured
+    # Measured with the input that the network wants: what a caller gets is as near.
+    expected = embed(source, preprocess="raw" if normalised else "centered")
+    assert (embed(out) * expected).sum(axis=1).mean() > least
+    metadata = read_metadata(out)
+    assert metadata is not None and metadata.preprocess == ("raw" if normalised else "centered")
+
+
+@pytest.mark.parametrize(("name", "kept"), [("fp16", True), ("int8", False)])
+def test_a_measured_threshold_is_not_another_files(name: str, kept: bool, folder: Path, tmp_path: Path) -> None:
+    """int8 changes the similarities; fp16 doesn't by more than rounding."""
+    measured = raw_metadata(
+        sface_version=__version__,
+        threshold=0.4,
+        fmr=0.001,
+        fmr_high=0.002,
+        threshold_set="them",
+        detector="mtcnn",
+        threshold_people=30,
+    )
+    source, out = write_model(tmp_path / "a.onnx", metadata=measured), tmp_path / "b.onnx"
+    assert main(["optimize", str(source), "-o", str(out), "--precision", name, "--calibration", str(folder)]) == 0
+    expected = measured if kept else measured.without_threshold()
+    assert read_metadata(out) == expected
+    assert (expected.threshold, expected.threshold_people, expected.detector) == (
+        (0.4, 30, "mtcnn") if kept else (None, None, None)
+    )
+
+
+def test_export(run_folder: Path, folder: Path, model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "b.onnx"
+    assert main(["export", str(run_folder), "-o", str(out), "--precision", "fp16", "--calibration", str(folder)]) == 0
+    assert types(out) == {onnx.TensorProto.FLOAT16}
+    assert (embed(out) * embed(model_file)).sum(axis=1).mean() > 0.9999
+
+
+def test_accuracy_and_what_a_person_reads(
+    folder: Path, eval_set: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "SLOWER", 0.0)  # whatever the times are
+    call = ["optimize", str(write_model(tmp_path / "a.onnx")), "-o", str(tmp_path / "b.onnx"), "--precision", "int8"]
+    assert main([*call, "--calibration", str(folder), "--eval_set", str(eval_set)]) == 0
+    *_, figures, accuracy, last = capsys.readouterr().out.splitlines()
+    assert figures.startswith("int8: cosine to fp32 0.99") and "of 10 crops" in figures
+    assert accuracy.startswith("pairs: accuracy ") and "→" in accuracy
+    assert last.startswith("int8 is slower than fp32 on this machine")
+
+
+def test_a_bound_that_is_missed_leaves_no_file(
+    folder: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(precision.BOUNDS, "int8", 0.999999)
+    call = ["optimize", str(write_model(tmp_path / "a.onnx")), "-o", str(tmp_path / "b.onnx"), "--precision", "int8"]
+    assert main([*call, "--calibration", str(folder)]) == 5
+    assert "calibrate with more crops" in capsys.readouterr().err
+    assert not (tmp_path / "b.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--precision", "int8"], 2, "name their folder with --calibration"),
+        (["--calibration", "."], 2, "add that or leave it out"),
+        (["--eval_set", "lfw.bin"], 2, "add that or leave it out"),
+        (["--precision", "fp16", "--calibration", "no"], 6, "no such folder"),
+        (["--precision", "fp16", "--calibration", "one"], 2, "at least 2 crops"),
+        (["--precision", "fp16", "--calibration", "small"], 2, "crops of 56x56x3"),
+        (["--precision", "fp16", "--calibration", "mixed"], 6, "differ in size"),
+        (["--precision", "fp16", "--calibration", "bad"], 3, "bad.png"),
+        (["--precision", "int8", "--calibration", "small", "--target", "opencv"], 2, "files for opencv are fp32"),
+        (["--precision", "int4"], 2, "int4"),
+    ],
+)
+def test_what_is_refused(
+    options: list[str], code: int, words: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    crop = np.zeros((112, 112, 3), dtype=np.uint8)
+    for name, pictures in {"one": [crop], "small": [crop[:56, :56]] * 2, "mixed": [crop, crop[:56, :56]]}.items():
+        Path(name).mkdir()
+        for index, picture in enumerate(pictures):
+            cv2.imwrite(f"{name}/{index}.png", picture)
+    Path("bad").mkdir()
+    Path("bad/bad.png").write_bytes(b"no picture")
+    source = write_model(tmp_path / "a.onnx")
+    try:
+        found = main(["optimize", str(source), "-o", "b.onnx", *options])
+    except SystemExit as exit_:
+        found = exit_.code  # type: ignore[assignment]
+    assert found == code
+    assert words in capsys.readouterr().err
+    assert not Path("b.onnx").exists()
+
+
+def test_check_takes_no_options_of_a_file(run_folder: Path, model_file: Path, folder: Path, capsys: Any) -> None:
+    call = ["export", "--check", str(model_file), str(run_folder)]
+    for options in (["--precision", "fp16", "--calibration", str(folder)], ["--batch", "2"], ["--unit-output"]):
+        assert main([*call, *options]) == 2
+        assert f"--check writes no file: leave out {options[0]}" in capsys.readouterr().err
+
+
+def test_crops_of_a_training_set(tmp_path: Path) -> None:
+    """Evenly from all people, without what is damaged."""
+    crops = draw_crops(12, seed=3, size=16)
+    for index, crop in enumerate(crops):
+        person = tmp_path / f"p{index // 3}"
+        person.mkdir(exist_ok=True)
+        cv2.imwrite(str(person / f"{index}.png"), np.ascontiguousarray(crop[:, :, ::-1]))
+    (tmp_path / "p1" / "4.png").write_bytes(b"damaged")
+    found = read_crops(tmp_path)
+    order = sorted(range(12), key=lambda index: (index // 3, str(index)))
+    assert np.array_equal(found, crops[[index for index in order if index != 4]])
+
+
+def test_evenly() -> None:
+    assert list(evenly(0, 3)) == []
+    assert list(evenly(3, 5)) == [0, 1, 2]
+    assert list(evenly(9, 3)) == [0, 4, 8]
+    assert len(set(evenly(10 * CROPS + 7, CROPS))) == CROPS

@@ -1,0 +1,1 @@
+"""Heads: from embeddings and labels to the loss."""

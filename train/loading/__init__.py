@@ -1,0 +1,1 @@
+"""Batches of training images: order, augmentation, processes that decode."""
