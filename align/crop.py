@@ -48,7 +48,7 @@ def align_face(image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: i
     if right <= left or bottom <= top:
         raise ImageError(f"a face can't be aligned by landmarks outside the photo, {points.tolist()}")
     if max(right - left, bottom - top) >= 32767:
-        raise ImageError("a face is too large to be aligned; scale the photo down")
+        raise ImageError("a face is too large to be aligned", remedy="scale the photo down")
     matrix[:, 2] += matrix[:, :2] @ (left, top)
     part = image[top:bottom, left:right]
     crop: NDArray[np.uint8] = cv2.warpAffine(part, matrix, (size * n, size * n), flags=cv2.INTER_LINEAR)

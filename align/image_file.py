@@ -59,7 +59,7 @@ def load_image(
             with Path(source).open("rb") as file:
                 return _read(file, path, max_pixels)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            raise ImageError(f"{path}: can't be opened ({getattr(error, 'strerror', None) or error})") from error
+            raise ImageError(f"can't be opened ({getattr(error, 'strerror', None) or error})", path=path) from error
     name = name or str(getattr(source, "name", "image"))
     if isinstance(source, np.ndarray):
         return _from_array(source, name)
@@ -72,7 +72,7 @@ def load_image(
     if hasattr(source, "read"):
         return _read(source, name, max_pixels)
     kind = type(source).__name__
-    raise UsageError(f"{kind} is not a picture; give a path, bytes, a file, a Pillow image or an array")
+    raise UsageError(f"{kind} is not a picture", remedy="give a path, bytes, a file, a Pillow image or an array")
 
 
 def is_larger_than_crop(data: bytes) -> bool | None:
@@ -107,7 +107,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 def _from_array(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
         raise ImageError(
-            f"{name}: an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}"
+            f"an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}", path=name
         )
     return np.ascontiguousarray(array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2))
 
@@ -119,28 +119,28 @@ def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
         if not (hasattr(file, "seekable") and file.seekable()):  # a pipe
             file = io.BytesIO(file.read())
         if file.seek(0, os.SEEK_END) == 0:
-            raise ImageError(f"{name}: is empty")
+            raise ImageError("is empty", path=name)
         picture = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: is not a picture ({', '.join(FORMATS)}), or its start is damaged") from error
+        raise ImageError(f"is not a picture ({', '.join(FORMATS)}), or its start is damaged", path=name) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: has too many pixels; make it smaller ({error})") from error
+        raise ImageError("has too many pixels", path=name, remedy=f"make it smaller ({error})") from error
     except _DAMAGED as error:
-        raise ImageError(f"{name}: is damaged or truncated ({error})") from error
+        raise ImageError(f"is damaged or truncated ({error})", path=name) from error
     return _decode(picture, name, max_pixels)
 
 
 def _decode(picture: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     width, height = picture.size
     if width * height > max_pixels:
-        raise ImageError(f"{name}: {width} x {height} pixels are more than {max_pixels}; make it smaller")
+        raise ImageError(f"{width} x {height} pixels are more than {max_pixels}", path=name, remedy="make it smaller")
     if width * height == 0:
-        raise ImageError(f"{name}: has no pixels")
+        raise ImageError("has no pixels", path=name)
     try:
         pixels = _to_rgb(picture, name)
         orientation = picture.getexif().get(_ORIENTATION, 1)
     except _DAMAGED as error:
-        raise ImageError(f"{name}: is damaged or truncated ({error})") from error
+        raise ImageError(f"is damaged or truncated ({error})", path=name) from error
     return np.ascontiguousarray(_upright(pixels, orientation))
 
 
@@ -151,7 +151,9 @@ def _to_rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
         grey = (np.asarray(picture).astype(np.uint32) + 128) // 257
         return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F"):
-        raise ImageError(f"{name}: has pixels of 32 bits, whose range is not known; save it with 8 or 16 bits")
+        raise ImageError(
+            "has pixels of 32 bits, whose range is not known", path=name, remedy="save it with 8 or 16 bits"
+        )
     if picture.has_transparency_data:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
     return np.array(picture.convert("RGB"))

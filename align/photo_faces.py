@@ -86,16 +86,19 @@ class PhotoReader:
             faces, found = find_faces(image, self.detector, self.choice)
         except NoFaceError as error:
             raise NoFaceError(
-                f"{name}: {self.detector.name} found no face; use a photo with a larger, upright face, or "
-                "another --detector"
+                f"{self.detector.name} found no face",
+                path=name,
+                remedy="use a photo with a larger, upright face, or another --detector",
             ) from error
         except SeveralFacesError as error:
-            raise SeveralFacesError(f"{name}: {error}; cut the photo to one, or choose with --face") from error
+            raise SeveralFacesError(
+                str(error), path=name, remedy="cut the photo to one, or choose with --face"
+            ) from error
         detected = time.perf_counter()
         try:
             crops = np.stack([align_face(image, face.landmarks, self.size) for face in faces])
         except ImageError as error:
-            raise ImageError(f"{name}: {error}") from error
+            raise ImageError(str(error), path=name) from error
         infos = tuple(
             FaceInfo(name, face.box, _points(face.landmarks), face.score, found, measure_quality(crop, face.landmarks))
             for face, crop in zip(faces, crops, strict=True)
@@ -107,7 +110,7 @@ class PhotoReader:
         if image.shape != (size, size, 3):
             height, width = image.shape[:2]
             raise ImageError(
-                f"{name}: {width}x{height} pixels, not a crop of {size}x{size}; for photos leave out --aligned"
+                f"{width}x{height} pixels, not a crop of {size}x{size}; for photos leave out --aligned", path=name
             )
         landmarks = TEMPLATE * np.float32(size / CROP_SIZE)
         info = FaceInfo(

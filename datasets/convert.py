@@ -96,6 +96,10 @@ class _Files:
         bad, whole = len(self._left_out), len(self._source)
         if bad > UNREADABLE_SHARE * whole:
             raise DataError(
-                f"{self._source.root}: {bad} of {whole} images can't be used, more than {UNREADABLE_SHARE:.0%}; get "
-                f"the set again or mend it (sface data check lists them). The first: {'; '.join(self._left_out[:3])}"
+                f"{bad} of {whole} images can't be used, more than {UNREADABLE_SHARE:.0%}",
+                path=self._source.root,
+                remedy=(
+                    "get the set again or mend it (sface data check lists them). The first: "
+                    f"{'; '.join(self._left_out[:3])}"
+                ),
             )

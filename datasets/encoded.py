@@ -23,7 +23,7 @@ def suffix_of(where: str, data: bytes) -> str:
     for beginning, suffix in _BEGINNINGS.items():
         if data.startswith(beginning):
             return suffix
-    raise ImageError(f"{where}: neither JPEG nor PNG, BMP or WebP")
+    raise ImageError("neither JPEG nor PNG, BMP or WebP", path=where)
 
 
 def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
@@ -33,13 +33,13 @@ def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
     _refuse_cut_off(where, data)
     too_large = is_larger_than_crop(data)
     if too_large:
-        raise ImageError(f"{where}: more than {LARGEST_CROP} pixels a side; is no face crop")
+        raise ImageError(f"more than {LARGEST_CROP} pixels a side; is no face crop", path=where)
     try:
         image = None if too_large is None else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None:
-        raise ImageError(f"{where}: not an image, or a damaged one")
+        raise ImageError("not an image, or a damaged one", path=where)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -51,9 +51,9 @@ def encode_jpeg(image: npt.NDArray[np.uint8]) -> bytes:
 
 def _refuse_cut_off(where: str, data: bytes) -> None:
     if not data:
-        raise ImageError(f"{where}: empty")
+        raise ImageError("empty", path=where)
     if data.startswith(b"\xff\xd8") and not _has_end(data):
-        raise ImageError(f"{where}: a JPEG that was cut off; get it again")
+        raise ImageError("a JPEG that was cut off", path=where, remedy="get it again")
 
 
 def _has_end(jpeg: bytes) -> bool:

@@ -57,7 +57,7 @@ class ImageSet:
         if image.shape[:2] != (self.size, self.size):
             height, width = image.shape[:2]
             said = f"{self._size_is_said_by} {self.size}x{self.size}"
-            raise ImageError(f"{where}: {height}x{width} pixels, but {said}")
+            raise ImageError(f"{height}x{width} pixels, but {said}", path=where)
         return image
 
     def where(self, index: int) -> str:
@@ -71,8 +71,10 @@ class ImageSet:
     def _checked_label(self, label: float, where: str) -> int:
         if not 0 <= label < self.num_classes or label != int(label):
             raise DataError(
-                f"{where}: label {label:g}, but {self.root / PROPERTY} says {self.num_classes} classes, "
-                f"so labels from 0 to {self.num_classes - 1}; correct one of them"
+                f"label {label:g}, but {self.root / PROPERTY} says {self.num_classes} classes, so labels from 0 "
+                f"to {self.num_classes - 1}",
+                path=where,
+                remedy="correct one of them",
             )
         return int(label)
 
@@ -96,14 +98,14 @@ class _ListedImages(ImageSet):
             self._paths.append(self._inside(path, where))
             labels.append(self._checked_label(label, where))
         if not labels:
-            raise DataError(f"{root / LIST}: lists no image; each line is a path, white space and a label")
+            raise DataError("lists no image; each line is a path, white space and a label", path=root / LIST)
         self.labels = np.array(labels, dtype=np.int32)
 
     def _inside(self, path: str, where: str) -> str:
         """The path without "..", which must be inside the folder. Links in the folder may lead elsewhere."""
         full = os.path.normpath(os.path.join(self._folder, path))  # noqa: PTH118
         if not full.startswith(os.path.join(self._folder, "")):  # noqa: PTH118
-            raise DataError(f"{where}: {path} is outside {self.root}; list only files inside the folder")
+            raise DataError(f"{path} is outside {self.root}", path=where, remedy="list only files inside the folder")
         return full
 
     def where(self, index: int) -> str:
@@ -152,7 +154,9 @@ class _PeoplesFolders(ImageSet):
     def __init__(self, root: Path) -> None:
         people = people_in(root)
         if not people:
-            raise DataError(f"{root}: holds neither {LIST} nor {RECORDS} nor a folder per person; {_what_to_do(root)}")
+            raise DataError(
+                f"holds neither {LIST} nor {RECORDS} nor a folder per person", path=root, remedy=_what_to_do(root)
+            )
         self._folder = os.path.abspath(root)  # noqa: PTH100 (as above)
         self._people = list(people)
         self._names = [name for names in people.values() for name in names]
@@ -163,8 +167,10 @@ class _PeoplesFolders(ImageSet):
             self._size_is_said_by = "the set's first has"
         elif (said := _read_property(root / PROPERTY)) != (self.num_classes, self.size):
             raise DataError(
-                f"{root / PROPERTY}: says {said[0]} classes of {said[1]}x{said[1]} pixels, but {self.num_classes} "
-                f"folders hold pictures, and {where} has {self.size}x{self.size}; correct {PROPERTY} or take it away"
+                f"says {said[0]} classes of {said[1]}x{said[1]} pixels, but {self.num_classes} folders hold "
+                f"pictures, and {where} has {self.size}x{self.size}",
+                path=root / PROPERTY,
+                remedy=f"correct {PROPERTY} or take it away",
             )
 
     def where(self, index: int) -> str:
@@ -185,7 +191,9 @@ class _Crops(ImageSet):
         self._folder = os.path.abspath(root)  # noqa: PTH100 (as above)
         self._paths = sorted(_pictures_below(self._folder))
         if not self._paths:
-            raise DataError(f"{root}: holds no picture ({', '.join(PICTURE_SUFFIXES)}); name a folder of face crops")
+            raise DataError(
+                f"holds no picture ({', '.join(PICTURE_SUFFIXES)})", path=root, remedy="name a folder of face crops"
+            )
         self.labels = np.full(len(self._paths), -1, dtype=np.int32)
         _, self.size = _first_size(self)
 
@@ -203,10 +211,12 @@ def open_image_set(root: Path, *, labelled: bool = True) -> ImageSet:
     Pictures are opened later, one by one. Raises DataError where the folder, its list, its index or a label is wrong.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: {'is not a folder' if root.exists() else 'no such folder'}; name a training set's")
+        raise DataError(
+            "is not a folder" if root.exists() else "no such folder", path=root, remedy="name a training set's"
+        )
     kinds = [name for name in (LIST, RECORDS) if (root / name).is_file()]
     if len(kinds) == 2:
-        raise DataError(f"{root}: holds both {LIST} and {RECORDS}; move one of them elsewhere")
+        raise DataError(f"holds both {LIST} and {RECORDS}", path=root, remedy="move one of them elsewhere")
     if kinds:
         return _ListedImages(root) if kinds == [LIST] else _RecordedImages(root)
     return _PeoplesFolders(root) if labelled else _Crops(root)
@@ -225,12 +235,13 @@ def people_in(root: Path, endings: tuple[str, ...] = PICTURE_SUFFIXES) -> dict[s
         inside = _visible(folder)
         names = {entry.name for entry in inside}
         if names & {PROPERTY, LIST, RECORDS}:
-            raise DataError(f"{root}: holds a set in a folder of its own; did you mean {folder.path}?")
+            raise DataError("holds a set in a folder of its own", path=root, remedy=f"did you mean {folder.path}?")
         inner = next((entry for entry in inside if entry.is_dir()), None)
         if inner is not None:
             raise DataError(
-                f"{inner.path}: a folder in a person's folder; a set has one folder per person with all pictures "
-                f"in it, so mend that, or did you mean {folder.path}?"
+                "a folder in a person's folder; a set has one folder per person with all pictures in it, so mend "
+                f"that, or did you mean {folder.path}?",
+                path=inner.path,
             )
         if pictures := [entry.name for entry in inside if entry.name.lower().endswith(endings)]:
             people[folder.name] = pictures
@@ -246,16 +257,18 @@ def _first_size(image_set: ImageSet) -> tuple[str, int]:
         except ImageError:
             continue
         if height != width:
-            raise DataError(f"{where}: {height}x{width} pixels; crops are square: cut the faces out first")
+            raise DataError(f"{height}x{width} pixels; crops are square: cut the faces out first", path=where)
         return where, height
-    raise DataError(f"{image_set.root}: none of its {len(image_set)} pictures can be read; get the set again")
+    raise DataError(
+        f"none of its {len(image_set)} pictures can be read", path=image_set.root, remedy="get the set again"
+    )
 
 
 def _pictures_below(root: str) -> Iterator[str]:
     """Paths of the pictures in a folder and its folders; links to folders, which may lead in circles, are left out."""
 
     def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename}: can't be read ({error.strerror})") from error
+        raise DataError(f"can't be read ({error.strerror})", path=error.filename) from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
         folders[:] = [name for name in folders if name[0] != "."]
@@ -278,27 +291,29 @@ def _visible(folder: os.PathLike[str]) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(f"{os.fspath(folder)}: can't be read ({error.strerror})") from error
+        raise DataError(f"can't be read ({error.strerror})", path=os.fspath(folder)) from error
 
 
 def _read_picture(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise ImageError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from error
+        raise ImageError(f"can't be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 
 def _read_property(path: Path) -> tuple[int, int]:
     """Number of classes and edge of the crops in pixels."""
     if not path.is_file():
-        raise DataError(f"{path}: missing; write the line CLASSES,HEIGHT,WIDTH into it, such as 293,112,112")
+        raise DataError("missing", path=path, remedy="write the line CLASSES,HEIGHT,WIDTH into it, such as 293,112,112")
     text = _read_text(path).strip()
     try:
         classes, height, width = (int(field) for field in text.split(","))
     except ValueError:
-        raise DataError(f"{path}: holds {text[:40]!r}, not CLASSES,HEIGHT,WIDTH such as 293,112,112") from None
+        raise DataError(f"holds {text[:40]!r}, not CLASSES,HEIGHT,WIDTH such as 293,112,112", path=path) from None
     if classes < 1 or height < 1 or height != width:
-        raise DataError(f"{path}: holds {text[:40]!r}; needed are a class or more and square crops, as in 293,112,112")
+        raise DataError(
+            f"holds {text[:40]!r}", path=path, remedy="needed are a class or more and square crops, as in 293,112,112"
+        )
     return classes, height
 
 
@@ -306,9 +321,11 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror})") from error
+        raise DataError(f"can't be read ({error.strerror})", path=path) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); convert it, for example with iconv") from error
+        raise DataError(
+            f"not UTF-8 text (byte {error.start})", path=path, remedy="convert it, for example with iconv"
+        ) from error
 
 
 def _split_line(line: str, where: str) -> tuple[str, int]:
@@ -316,4 +333,4 @@ def _split_line(line: str, where: str) -> tuple[str, int]:
         path, label = line.rsplit(None, 1)
         return path, int(label)
     except ValueError:
-        raise DataError(f"{where}: {line.strip()[:80]!r} is not a path, white space and a whole number") from None
+        raise DataError(f"{line.strip()[:80]!r} is not a path, white space and a whole number", path=where) from None

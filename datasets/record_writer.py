@@ -70,11 +70,15 @@ class _RecordWriter:
     def _add(self, labels: tuple[int, int], image: bytes = b"") -> None:
         if self._count == _MOST_RECORDS:
             raise DataError(
-                f"{self._path}: more than {_MOST_RECORDS:,} images and people, which it can't number; take fewer"
+                f"more than {_MOST_RECORDS:,} images and people, which it can't number",
+                path=self._path,
+                remedy="take fewer",
             )
         content = _content(self._count, labels, image)
         if len(content) >= _TOO_LONG:
-            raise DataError(f"{self._path}: an image of {len(image):,} bytes is too large for a record; leave it out")
+            raise DataError(
+                f"an image of {len(image):,} bytes is too large for a record", path=self._path, remedy="leave it out"
+            )
         self._index.write(f"{self._count}\t{self._records.tell()}\n")
         self._records.write(_framed(content))
         self._count += 1

@@ -83,7 +83,7 @@ class RecordFile:
             weakref.finalize(self, os.close, self._descriptor)
             self._bytes = os.fstat(self._descriptor).st_size
         except OSError as error:
-            raise DataError(f"{self.path}: can't be opened ({error.strerror})") from error
+            raise DataError(f"can't be opened ({error.strerror})", path=self.path) from error
 
     def _leave_images_only(self, index: Path) -> None:
         """Drop record 0 and the people's records from the list of records, where record 0 says which they are."""
@@ -99,8 +99,10 @@ class RecordFile:
             return
         if not 2 <= people <= self._numbers.max() + 1:
             raise DataError(
-                f"{self.path}: record 0 says that the images end before record {people:.0f}, but {index.name} ends "
-                f"with record {self._numbers.max()}; get both files again"
+                f"record 0 says that the images end before record {people:.0f}, but {index.name} ends with record "
+                f"{self._numbers.max()}",
+                path=self.path,
+                remedy="get both files again",
             )
         numbers = np.arange(1, int(people), dtype=np.int64)
         offsets = np.full(len(numbers), -1, dtype=np.int64)  # -1: a record that the index lacks
@@ -165,9 +167,13 @@ def _read_index(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
             warnings.simplefilter("ignore", UserWarning)  # "no data": said below
             table = np.loadtxt(path, dtype=np.int64, comments=None, ndmin=2, encoding="ascii")
     except OSError as error:
-        raise DataError(f"{path}: can't be opened ({error.strerror}); a train.rec can't be read without it") from error
+        raise DataError(
+            f"can't be opened ({error.strerror}); a train.rec can't be read without it", path=path
+        ) from error
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{path}: not an index of records ({' '.join(str(error).split())}); get it again") from error
+        raise DataError(
+            f"not an index of records ({' '.join(str(error).split())})", path=path, remedy="get it again"
+        ) from error
     if table.shape[1] != 2 or not len(table):
-        raise DataError(f"{path}: not an index of records (each line: number, tab, offset); get it again")
+        raise DataError("not an index of records (each line: number, tab, offset)", path=path, remedy="get it again")
     return table[:, 0].copy(), table[:, 1].copy()

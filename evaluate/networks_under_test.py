@@ -108,7 +108,8 @@ def _finite(path: Path, embeddings: "NDArray[np.float32]") -> "NDArray[np.float3
 
     if not np.isfinite(embeddings).all():
         raise ModelError(
-            f"{path}: gives an embedding that is not a number, or too large for one; the network is damaged, or its "
-            "training failed"
+            "gives an embedding that is not a number, or too large for one; the network is damaged, or its "
+            "training failed",
+            path=path,
         )
     return embeddings

@@ -118,13 +118,13 @@ def raw_embeddings(
         raw.append(_checked(embed(np.ascontiguousarray(full[:, :, ::-1])), where, batch)[:count])
     summed = np.sum(raw, axis=0)  # (n, D)
     if not summed.any(axis=1).all():
-        raise DataError(f"{where}: the embedding of an image is 0 throughout; the network is damaged")
+        raise DataError("the embedding of an image is 0 throughout; the network is damaged", path=where)
     return summed, np.linalg.norm(raw, axis=2).mean(axis=0)
 
 
 def _checked(embeddings: NDArray[Any], where: str, batch: int) -> NDArray[np.float64]:
     if embeddings.ndim != 2 or len(embeddings) != batch:
-        raise DataError(f"{where}: {batch} images gave embeddings of shape {embeddings.shape}")
+        raise DataError(f"{batch} images gave embeddings of shape {embeddings.shape}", path=where)
     if not np.isfinite(embeddings).all():
-        raise DataError(f"{where}: an embedding is not a number; the network is damaged, or its training failed")
+        raise DataError("an embedding is not a number; the network is damaged, or its training failed", path=where)
     return embeddings.astype(np.float64)

@@ -43,10 +43,10 @@ def mend_detector(source: Path, path: Path) -> None:
     given = session.run(names, {session.get_inputs()[0].name: picture})
     expected = _evaluate(proto, names, picture)
     if any(a.shape != b.shape for a, b in zip(given, expected, strict=True)):
-        raise ParityError(f"{source}: mended it gives outputs of other shapes")
+        raise ParityError("mended it gives outputs of other shapes", path=source)
     difference = float(np.max([np.abs(a - b).max() for a, b in zip(given, expected, strict=True)]))
     if not difference <= MAX_DIFFERENCE:  # NaN is not
-        raise ParityError(f"{source}: mended it differs by {difference:.1e}, more than {MAX_DIFFERENCE:.0e}")
+        raise ParityError(f"mended it differs by {difference:.1e}, more than {MAX_DIFFERENCE:.0e}", path=source)
     write_bytes(path, data)
 
 
@@ -54,7 +54,7 @@ def _free_size(model: ir.Model, source: Path) -> None:
     """Free height and width of the one input: a small picture then takes less time than one of 640 x 640 pixels."""
     shape = model.graph.inputs[0].shape if len(model.graph.inputs) == 1 else None
     if shape is None or len(shape) != 4:
-        raise ModelError(f"{source}: a detector takes one float32 (1, 3, H, W); this file does not")
+        raise ModelError("a detector takes one float32 (1, 3, H, W); this file does not", path=source)
     model.graph.inputs[0].shape = ir.Shape([*shape[:2], "height", "width"])
     for output in model.graph.outputs:
         if output.shape is not None:

@@ -64,7 +64,7 @@ def to_onnx(
     arrays = tuple(map(_array, example if isinstance(example, tuple | list) else (example,)))
     names = _names(input_names, len(arrays))
     if opset < OPSET:
-        raise UsageError(f"opset={opset}: the rules are written for opset {OPSET}; take that or a newer one")
+        raise UsageError(f"opset={opset}: the rules are written for opset {OPSET}", remedy="take that or a newer one")
     inputs = {name: (array.shape, str(array.dtype)) for name, array in zip(names, arrays, strict=True)}
 
     def write(of: nn.Module) -> tuple[Traced, bytes]:
@@ -144,7 +144,7 @@ def _array(value: Any) -> Array:
         return np.asarray(value.numpy())
     if isinstance(value, np.ndarray):
         return value.astype(np.float32) if value.dtype == np.float64 else value
-    raise UsageError(f"example: a {type(value).__name__}; give a Var, an array, or a tuple of them")
+    raise UsageError(f"example: a {type(value).__name__}", remedy="give a Var, an array, or a tuple of them")
 
 
 def _names(names: Sequence[str] | None, count: int) -> list[str]:
@@ -159,7 +159,7 @@ def _check_weights(module: nn.Module) -> None:
     """A network with weights that are no numbers can be written, and never compared."""
     for name, var in module.named_parameters():
         if not np.isfinite(var.numpy()).all():
-            raise ModelError(f"{name}: has values that are not finite; take an earlier checkpoint")
+            raise ModelError(f"{name}: has values that are not finite", remedy="take an earlier checkpoint")
 
 
 def _input_sets(arrays: tuple[Array, ...], dynamic_batch: bool) -> list[tuple[Array, ...]]:

@@ -124,7 +124,9 @@ def _check(proto: Any, source: Path) -> None:
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as error:
-        raise ModelError(f"{source}: not valid ONNX ({in_one_line(error)}); export it again or get it again") from error
+        raise ModelError(
+            f"not valid ONNX ({in_one_line(error)})", path=source, remedy="export it again or get it again"
+        ) from error
 
 
 def _open(proto: Any, source: Path) -> tuple[bool, Any]:
@@ -143,12 +145,12 @@ def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
     wanted = "a face-recognition network takes one float32 (N, 3, S, S) and gives one float32 (N, D)"
     if len(model.graph.inputs) != 1 or len(model.graph.outputs) != 1:
         count = f"{len(model.graph.inputs)} inputs and {len(model.graph.outputs)} outputs"
-        raise ModelError(f"{source}: has {count}; {wanted}")
+        raise ModelError(f"has {count}; {wanted}", path=source)
     taken, given = model.graph.inputs[0].shape, model.graph.outputs[0].shape
     edge = taken[3] if taken is not None and len(taken) == 4 else None
     dimension = given[1] if given is not None and len(given) == 2 else None
     if taken is None or not isinstance(edge, int) or taken[1:3] != (3, edge) or not isinstance(dimension, int):
-        raise ModelError(f"{source}: takes {taken} and gives {given}; {wanted}")
+        raise ModelError(f"takes {taken} and gives {given}; {wanted}", path=source)
     return edge, dimension
 
 
@@ -160,11 +162,17 @@ def _describe(model: ir.Model, source: Path, preprocess: Preprocess | None, size
     found: str | None = stated.preprocess if stated else ("raw" if scale is not None else None)
     if found is None and preprocess is None:
         raise PreprocessError(
-            f"{source}: neither its metadata nor its graph say what its input is; add --preprocess raw (RGB 0..255) or "
-            "--preprocess centered ((x - 127.5) / 127.5), whichever it was trained with"
+            "neither its metadata nor its graph say what its input is",
+            path=source,
+            remedy=(
+                "add --preprocess raw (RGB 0..255) or --preprocess centered ((x - 127.5) / 127.5), whichever "
+                "it was trained with"
+            ),
         )
     if preprocess is not None and found is not None and preprocess != found:
-        raise PreprocessError(f"{source}: says that its input is {found}; leave out --preprocess {preprocess}")
+        raise PreprocessError(
+            f"says that its input is {found}", path=source, remedy=f"leave out --preprocess {preprocess}"
+        )
     if own:
         return replace(own, sface_version=__version__)
     return ModelMetadata(

@@ -81,7 +81,9 @@ class FaceEmbedder:
         """
         size = self.input_size
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
-            raise UsageError(f"{self.path}: takes crops uint8 (N, {size}, {size}, 3), not {crops.dtype} {crops.shape}")
+            raise UsageError(
+                f"takes crops uint8 (N, {size}, {size}, 3), not {crops.dtype} {crops.shape}", path=self.path
+            )
         raw = np.empty((len(crops), self.embedding_size), dtype=np.float32)
         chunk = self._batch or CHUNK
         for start in range(0, len(crops), chunk):
@@ -94,7 +96,7 @@ class FaceEmbedder:
         # float64: the squares of a float32 may be too large or too small for a float32.
         lengths = np.linalg.norm(raw.astype(np.float64), axis=1)
         if not np.all(np.isfinite(lengths) & (lengths > 0)):
-            raise ModelError(f"{self.path}: gives an embedding of zeros, or not of numbers; the file is damaged")
+            raise ModelError("gives an embedding of zeros, or not of numbers; the file is damaged", path=self.path)
         return Embeddings((raw / lengths[:, None]).astype(np.float32), lengths.astype(np.float32))
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -106,10 +108,10 @@ class FaceEmbedder:
         try:
             raw: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         except Exception as error:  # onnxruntime's own errors have no common base
-            raise ModelError(f"{self.path}: onnxruntime can't run it ({in_one_line(error)})") from error
+            raise ModelError(f"onnxruntime can't run it ({in_one_line(error)})", path=self.path) from error
         if raw.shape != (len(crops), self.embedding_size):
             raise ModelError(
-                f"{self.path}: gives {raw.shape} for {len(crops)} crops; export it again with a free batch"
+                f"gives {raw.shape} for {len(crops)} crops", path=self.path, remedy="export it again with a free batch"
             )
         return raw[:count]
 
@@ -127,16 +129,20 @@ class FaceEmbedder:
         if metadata is None:
             if preprocess is None:
                 raise PreprocessError(
-                    f"{self.path}: does not say what its input is; add --preprocess raw (RGB 0..255) or "
-                    "--preprocess centered ((x - 127.5) / 127.5), whichever it was trained with"
+                    "does not say what its input is",
+                    path=self.path,
+                    remedy=(
+                        "add --preprocess raw (RGB 0..255) or --preprocess centered ((x - 127.5) / 127.5), "
+                        "whichever it was trained with"
+                    ),
                 )
             return ModelMetadata(preprocess, self.input_size, self.embedding_size)
         if preprocess not in (None, metadata.preprocess):
             raise PreprocessError(
-                f"{self.path}: takes {metadata.preprocess} input; leave out --preprocess {preprocess}"
+                f"takes {metadata.preprocess} input", path=self.path, remedy=f"leave out --preprocess {preprocess}"
             )
         if (metadata.input_size, metadata.embedding_size) != (self.input_size, self.embedding_size):
-            raise ModelError(f"{self.path}: its metadata contradict its graph's sizes; export it again")
+            raise ModelError("its metadata contradict its graph's sizes", path=self.path, remedy="export it again")
         return metadata
 
 
@@ -145,7 +151,7 @@ def _check_graph(path: Path, session: Any) -> tuple[int, int, int | None]:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     wanted = "a face-recognition network takes one float32 (N, 3, S, S) and gives one float32 (N, D)"
     if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; {wanted}")
+        raise ModelError(f"has {len(inputs)} inputs and {len(outputs)} outputs; {wanted}", path=path)
     shape, result = inputs[0].shape, outputs[0].shape
     if (
         inputs[0].type != "tensor(float)"
@@ -157,5 +163,5 @@ def _check_graph(path: Path, session: Any) -> tuple[int, int, int | None]:
         or len(result) != 2
         or not isinstance(result[1], int)
     ):
-        raise ModelError(f"{path}: takes {inputs[0].type} {shape} and gives {outputs[0].type} {result}; {wanted}")
+        raise ModelError(f"takes {inputs[0].type} {shape} and gives {outputs[0].type} {result}; {wanted}", path=path)
     return shape[2], result[1], shape[0] if isinstance(shape[0], int) else None

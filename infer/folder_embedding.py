@@ -30,10 +30,10 @@ def photos_in(root: Path, without: Path) -> list[str]:
     Hidden files and folders, and links to folders, are left out. Raises DataError where there is none.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}")
+        raise DataError("is not a folder" if root.exists() else "there is no such folder", path=root)
 
     def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename}: can't be read ({error.strerror})") from error
+        raise DataError(f"can't be read ({error.strerror})", path=error.filename) from error
 
     found = []
     for folder, folders, names in os.walk(root, onerror=refuse):
@@ -43,7 +43,7 @@ def photos_in(root: Path, without: Path) -> list[str]:
     if without.resolve().is_relative_to(root.resolve()):
         found = [path for path in found if (root / path).resolve() != without.resolve()]
     if not found:
-        raise DataError(f"{root}: holds no photo; name a folder of photos")
+        raise DataError("holds no photo", path=root, remedy="name a folder of photos")
     return sorted(found)
 
 
@@ -57,7 +57,7 @@ def must_be_ours(path: Path) -> None:
                 return
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, AttributeError, TypeError):
         pass
-    raise UsageError(f"{path}: is there already and no file of embeddings; name a new one")
+    raise UsageError("is there already and no file of embeddings", path=path, remedy="name a new one")
 
 
 def embed_shards(
@@ -108,7 +108,7 @@ def _open_verifier(options: Mapping[str, Any], sha256: str) -> FaceVerifier:
     load_scikit_image()
     verifier = FaceVerifier(**options, threads=1)
     if verifier.embedder.sha256 != sha256:
-        raise ModelError(f"{verifier.embedder.path}: has changed meanwhile; run the command again")
+        raise ModelError("has changed meanwhile", path=verifier.embedder.path, remedy="run the command again")
     return verifier
 
 

@@ -25,9 +25,9 @@ _SAME, _DIFFERENT, _MARK = (40, 160, 70), (200, 60, 50), (255, 210, 0)
 def check_target(path: Path, photos: Sequence[str]) -> None:
     """Raises UsageError where the path's ending is of no picture that can be written, or it is one of the photos."""
     if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: can't be written as a picture; end its name in one of {', '.join(FORMATS)}")
+        raise UsageError(f"can't be written as a picture; end its name in one of {', '.join(FORMATS)}", path=path)
     if any(path.resolve() == Path(photo).resolve() for photo in photos):
-        raise UsageError(f"{path}: is a photo itself, and would be overwritten; name another file")
+        raise UsageError("is a photo itself, and would be overwritten", path=path, remedy="name another file")
 
 
 def write_picture(path: Path, verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:

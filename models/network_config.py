@@ -26,7 +26,9 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if self.name not in NETWORKS:
-            raise UsageError(f"--net {self.name}: there is no such network; choose one of {', '.join(NETWORKS)}")
+            raise UsageError(
+                f"--net {self.name}: there is no such network", remedy=f"choose one of {', '.join(NETWORKS)}"
+            )
         if not 1 <= self.embedding_size <= 65536:
             raise UsageError(f"--embedding_size {self.embedding_size}: must be from 1 to 65536")
         if self.input_size not in (112, 224):

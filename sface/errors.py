@@ -16,12 +16,45 @@ SFaceError                     6  anything that has no place below
 └── StorageError               6  a file that could not be written; nothing half-written is left
 """
 
+import os
+
 
 class SFaceError(Exception):
-    """Root of all errors raised on purpose. The message is one line that names the file and the remedy."""
+    """Root of all errors raised on purpose. As text it is one line: `PATH: REASON; REMEDY`.
+
+    reason    what is wrong
+    path      the file or folder that it is about, with the place in it where that helps ("imgs.txt: line 3"); or None
+    remedy    what to do about it; or None
+    argument  the name of the argument that is wrong, or that helps ("detector"); or None. The command line adds its
+              option to the text
+
+    Of each class: `code`, the error's name for programs ("no_face"); `exit_code`, a command's.
+    """
 
     code = "error"
     exit_code = 6
+
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        path: str | os.PathLike[str] | None = None,
+        remedy: str | None = None,
+        argument: str | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = None if path is None else os.fspath(path)
+        self.remedy = remedy
+        self.argument = argument
+
+    def __str__(self) -> str:
+        return self.explanation if self.path is None else f"{self.path}: {self.explanation}"
+
+    @property
+    def explanation(self) -> str:
+        """Reason and remedy, without the path: for those who name the path themselves."""
+        return self.reason if self.remedy is None else f"{self.reason}; {self.remedy}"
 
 
 class UsageError(SFaceError):

@@ -22,7 +22,9 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{path}: could not be written ({error.strerror or error}); nothing was changed") from error
+        raise StorageError(
+            f"could not be written ({error.strerror or error}); nothing was changed", path=path
+        ) from error
 
 
 def _fsync(path: Path) -> None:
@@ -76,7 +78,7 @@ def write_text(path: Path, text: str) -> None:
 def must_be_free(folder: Path) -> None:
     """Raises UsageError where there is something already, an empty folder aside."""
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise UsageError(f"{folder}: is there already and not an empty folder; name a new one")
+        raise UsageError("is there already and not an empty folder", path=folder, remedy="name a new one")
 
 
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:

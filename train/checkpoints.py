@@ -1,6 +1,6 @@
 """The checkpoints in a run's folder: which one a run goes on from, which are kept, which did best. No Jittor here.
 
-OUT/step-00002000/            a checkpoint (models/weights/checkpoint.py, state.py)
+OUT/step-00002000/            a checkpoint (models/weights/checkpoint.py, save_and_restore.py)
 OUT/best.json                 the step whose mean accuracy on the verification sets was the highest, and its figures
 OUT/damaged-step-00004000/    a checkpoint that could not be read when the run went on from the one before
 """
@@ -39,21 +39,27 @@ def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:
     folders = _all_folders(outdir)
     if not resume:
         if folders:
-            raise UsageError(f"{outdir}: already holds a run; go on with --resume, or choose another --outdir")
+            raise UsageError(
+                "already holds a run", path=outdir, remedy="go on with --resume, or choose another --outdir"
+            )
         return None
     if not folders:
-        raise UsageError(f"{outdir}: holds no checkpoint to resume; start without --resume")
+        raise UsageError("holds no checkpoint to resume", path=outdir, remedy="start without --resume")
     for folder in reversed(folders):
         try:
             checkpoint = open_checkpoint(folder)
             if step_folder(outdir, checkpoint.description["step"]) != folder:
-                raise CheckpointError(f"{folder}: says of itself that it is of step {checkpoint.description['step']}")
+                raise CheckpointError(
+                    f"says of itself that it is of step {checkpoint.description['step']}", path=folder
+                )
             for name in checkpoint.description["files"]:
                 read_tensors(checkpoint, name)
             return checkpoint
         except CheckpointError as error:
             output.note(f"WARNING: {folder} is damaged, the checkpoint before it is tried: {error}")
-    raise CheckpointError(f"{outdir}: none of its {len(folders)} checkpoints is whole; start anew in another --outdir")
+    raise CheckpointError(
+        f"none of its {len(folders)} checkpoints is whole", path=outdir, remedy="start anew in another --outdir"
+    )
 
 
 def tidy(outdir: Path, step: int) -> None:
@@ -70,7 +76,9 @@ def tidy(outdir: Path, step: int) -> None:
         for name in (BEST, CONFIG, CURVES, LOG):
             remove_half_written(outdir / name)
     except OSError as error:
-        raise StorageError(f"{outdir}: can't be tidied up ({error}); see to it that it can be written to") from error
+        raise StorageError(
+            f"can't be tidied up ({error})", path=outdir, remedy="see to it that it can be written to"
+        ) from error
 
 
 def prune(outdir: Path, keep: int) -> None:

@@ -66,7 +66,7 @@ class HeadConfig:
 
     def __post_init__(self) -> None:
         if self.name not in HEADS:
-            raise UsageError(f"--head {self.name}: there is no such head; choose one of {', '.join(HEADS)}")
+            raise UsageError(f"--head {self.name}: there is no such head", remedy=f"choose one of {', '.join(HEADS)}")
         if not (0 < self.s < math.inf and 0 < self.k < math.inf):
             raise UsageError(f"--param_s {self.s} --param_k {self.k}: both must be numbers above 0")
         if not (math.isfinite(self.a) and math.isfinite(self.b)):
@@ -242,9 +242,11 @@ def read_run(path: Path) -> tuple[TrainConfig, Resources]:
     try:
         return run_of(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UsageError(f"{path}: can't be read ({error.strerror}); name the config.json of a run") from error
+        raise UsageError(
+            f"can't be read ({error.strerror})", path=path, remedy="name the config.json of a run"
+        ) from error
     except (ValueError, UsageError) as error:
-        raise UsageError(f"{path}: not the settings of a run, or damaged ones ({error})") from None
+        raise UsageError(f"not the settings of a run, or damaged ones ({error})", path=path) from None
 
 
 def run_of(fields: Mapping[str, Any]) -> tuple[TrainConfig, Resources]:

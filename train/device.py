@@ -25,8 +25,8 @@ def choose_device(workers_id: str) -> None:
     local_ranks = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "1"))
     if len(devices) != local_ranks:
         raise UsageError(
-            f"--workers_id {workers_id}: {len(devices)} GPUs for {local_ranks} processes on this host; "
-            f"start one for each GPU: mpirun -np {len(devices)} sface train ..."
+            f"--workers_id {workers_id}: {len(devices)} GPUs for {local_ranks} processes on this host",
+            remedy=f"start one for each GPU: mpirun -np {len(devices)} sface train ...",
         )
     found = _count_gpus()
     if max(devices) >= found or min(devices) < 0:

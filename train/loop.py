@@ -68,8 +68,9 @@ def train(
     image_set = open_image_set(Path(resources.data_root), labelled=teacher is None)
     if image_set.size != config.network.input_size:
         raise DataError(
-            f"{resources.data_root}: crops of {image_set.size} pixels for a network of {config.network.input_size}; "
-            f"--input_size must be the set's"
+            f"crops of {image_set.size} pixels for a network of {config.network.input_size}; --input_size must be "
+            "the set's",
+            path=resources.data_root,
         )
     sets = open_sets(Path(resources.eval_root or resources.data_root), resources.target, image_set.size, output)
     data = {"name": image_set.name, "people": image_set.num_classes, "images": len(image_set)}
@@ -164,7 +165,7 @@ class _Run:
             )
         if sum_over_ranks(np.array([float(step)])) != step * world_size():
             raise CheckpointError(
-                f"{self._outdir}: processes see different checkpoints in it; all need the same folder"
+                "processes see different checkpoints in it; all need the same folder", path=self._outdir
             )
         return step
 
@@ -214,11 +215,15 @@ def _open_teacher(config: TrainConfig, resources: Resources) -> Teacher | None:
         raise UsageError(f"the run has a teacher, {config.teacher.name}: name its file with --teacher")
     teacher = Teacher(Path(resources.teacher), resources.preprocess)
     if teacher.sha256 != config.teacher.sha256:
-        raise ModelError(f"{resources.teacher}: is not the file that this run began with; name that one with --teacher")
+        raise ModelError(
+            "is not the file that this run began with", path=resources.teacher, remedy="name that one with --teacher"
+        )
     sizes = {"embedding_size": teacher.embedding_size, "input_size": teacher.input_size}
     for name, size in sizes.items():
         if getattr(config.network, name) != size:
-            raise UsageError(f"--{name} {getattr(config.network, name)}: the teacher's is {size}; leave it out")
+            raise UsageError(
+                f"--{name} {getattr(config.network, name)}: the teacher's is {size}", remedy="leave it out"
+            )
     return teacher
 
 
@@ -243,7 +248,9 @@ def _check_the_same(checkpoint: Checkpoint, data: dict[str, Any], data_root: str
     before = checkpoint.description["data"]
     if (before.get("people"), before.get("images")) != (data["people"], data["images"]):
         raise CheckpointError(
-            f"{checkpoint.folder}: trained on {before}, but {data_root} is {data}; give the same set with --data_root"
+            f"trained on {before}, but {data_root} is {data}",
+            path=checkpoint.folder,
+            remedy="give the same set with --data_root",
         )
 
 

@@ -146,7 +146,7 @@ def _own_rows(checkpoint: Checkpoint, head: nn.Module) -> Rows:
     try:
         shards = [(str(shard["file"]), int(shard["rows"])) for shard in checkpoint.description["head"]]
         if sum(rows for _, rows in shards) != head.classes:
-            raise CheckpointError(f"{checkpoint.folder}: its head has another number of classes than {head.classes}")
+            raise CheckpointError(f"its head has another number of classes than {head.classes}", path=checkpoint.folder)
         for name, rows in shards:
             part = slice(max(own.start, start) - start, min(own.stop, start + rows) - start)
             if part.start < part.stop:
@@ -156,7 +156,9 @@ def _own_rows(checkpoint: Checkpoint, head: nn.Module) -> Rows:
             start += rows
         return {key: np.concatenate(pieces) for key, pieces in found.items()}
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{checkpoint.folder}: its head is damaged ({error!r}); take an earlier one") from None
+        raise CheckpointError(
+            f"its head is damaged ({error!r})", path=checkpoint.folder, remedy="take an earlier one"
+        ) from None
 
 
 def _all_rows(state_: TrainState) -> Iterator[Rows]:

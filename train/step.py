@@ -53,7 +53,9 @@ def load_first_weights(state_: TrainState, config: TrainConfig, resources: Resou
         else:
             arrays = read_state_dict(path)
             if set(arrays) != {"weight"} or arrays["weight"].shape[0] != state_.head.classes:
-                raise CheckpointError(f"{path}: is no head of {state_.head.classes} classes; leave out --resume_head")
+                raise CheckpointError(
+                    f"is no head of {state_.head.classes} classes", path=path, remedy="leave out --resume_head"
+                )
             fill({"weight": state_.head.weight}, {"weight": arrays["weight"][own_classes(state_.head)]}, path)
 
 

@@ -41,7 +41,7 @@ class Teacher:
         if self._embedder is None:
             embedder = self._open()
             if embedder.sha256 != self.sha256:
-                raise ModelError(f"{self._path}: was exchanged while the training began; start again")
+                raise ModelError("was exchanged while the training began", path=self._path, remedy="start again")
             self._embedder = embedder
         return self._embedder.embed(crops).unit
 

@@ -49,8 +49,12 @@ def load_detector(name: str | os.PathLike[str] | None = None, *, threads: int | 
     if name is None or name == "yunet":
         if yunet is None:
             raise ModelError(
-                f"{folder}: YuNet's file is not there; put face_detection_yunet_2023mar.onnx of OpenCV's model zoo "
-                "(or a later one) into this folder, or use --detector mtcnn"
+                "YuNet's file is not there",
+                path=folder,
+                remedy=(
+                    "put face_detection_yunet_2023mar.onnx of OpenCV's model zoo (or a later one) into this "
+                    "folder, or use --detector mtcnn"
+                ),
             )
         name = yunet
     from .yunet import YuNet

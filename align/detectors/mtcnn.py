@@ -62,7 +62,7 @@ class MTCNN:
             path = Path(spec.origin).with_name(file)
             data = read_model(path, REMEDY)
             if hashlib.sha256(data).hexdigest() != digest:
-                raise ModelError(f"{path}: is not the known file; {REMEDY}")
+                raise ModelError("is not the known file", path=path, remedy=REMEDY)
             sessions.append(open_session(data, str(path), threads))
         self._p_net, self._r_net, self._o_net = sessions
 

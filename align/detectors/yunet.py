@@ -46,7 +46,7 @@ class YuNet:
         self._session = open_session(read_model(path, REMEDY), str(path), threads)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or {output.name for output in self._session.get_outputs()} != set(_OUTPUTS):
-            raise ModelError(f"{path}: is not a YuNet detector of 2023 or later (face_detection_yunet_2023mar.onnx)")
+            raise ModelError("is not a YuNet detector of 2023 or later (face_detection_yunet_2023mar.onnx)", path=path)
         self._input = inputs[0].name
         *_, height, width = inputs[0].shape
         self._fixed_size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
@@ -54,7 +54,9 @@ class YuNet:
             self._search(np.zeros((32, 32, 3), dtype=np.uint8), 1.0)
         except Exception as error:  # onnxruntime's own errors have no common base
             # The block-quantised files of 2023 open without a word and fail only here.
-            raise ModelError(f"{path}: onnxruntime can't run this file; take the one that is not quantised") from error
+            raise ModelError(
+                "onnxruntime can't run this file", path=path, remedy="take the one that is not quantised"
+            ) from error
 
     def detect(self, image: NDArray[np.uint8], smallest: float = SURE_FACE) -> list[Face]:
         """The faces of an image, uint8 (H, W, 3) RGB, upright, of `smallest` pixels and more; the best score first."""

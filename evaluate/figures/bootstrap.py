@@ -142,7 +142,7 @@ def rate(events: NDArray[np.bool_], people: NDArray[np.integer[Any]], *, draws: 
     Raises DataError where there are none.
     """
     if not len(events):
-        raise DataError("there are no comparisons; take a larger set")
+        raise DataError("there are no comparisons", remedy="take a larger set")
     draws = affordable_draws(len(events), draws)
     if people_in(people) < FEWEST_PEOPLE:
         drawn = np.full(draws, np.nan)
@@ -169,7 +169,7 @@ def difference(
     Raises DataError where there are no pairs.
     """
     if not len(right):
-        raise DataError("there are no comparisons; take a larger set")
+        raise DataError("there are no comparisons", remedy="take a larger set")
     draws = affordable_draws(len(right), draws)
     change = right.astype(np.int8) - other.astype(np.int8)
     value = float(change.mean())

@@ -49,7 +49,8 @@ def threshold_at_fmr(impostors: ArrayLike, fmr: float) -> tuple[float, float]:
     if len(scores) < needed:
         raise DataError(
             f"a false match rate of {fmr:g} takes {needed:,} impostor pairs or more to measure, there are "
-            f"{len(scores):,}; take a larger set or a higher rate"
+            f"{len(scores):,}",
+            remedy="take a larger set or a higher rate",
         )
     threshold = lowest_threshold(scores, fmr)
     if threshold > 1:

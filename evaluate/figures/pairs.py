@@ -24,7 +24,7 @@ def people_in(folder: Path) -> dict[str, list[Path]]:
     Raises DataError where the folder is missing, or there are not two people, or nobody has two photos.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'there is no such folder'}")
+        raise DataError("not a folder" if folder.exists() else "there is no such folder", path=folder)
     people = {}
     for person in sorted(folder.iterdir()):
         if person.is_dir() and not person.name.startswith("."):
@@ -32,9 +32,11 @@ def people_in(folder: Path) -> dict[str, list[Path]]:
             if photos:
                 people[person.name] = photos
     if len(people) < 2:
-        raise DataError(f"{folder}: holds photos of {len(people)} people; needed are two folders or more, one a person")
+        raise DataError(
+            f"holds photos of {len(people)} people", path=folder, remedy="needed are two folders or more, one a person"
+        )
     if all(len(photos) < 2 for photos in people.values()):
-        raise DataError(f"{folder}: nobody in it has two photos; genuine pairs need people with two or more")
+        raise DataError("nobody in it has two photos; genuine pairs need people with two or more", path=folder)
     return people
 
 

@@ -66,9 +66,12 @@ def must_support(labels: NDArray[np.integer[Any]], fmr: float) -> None:
     larger = math.ceil((own + math.sqrt(own**2 + 8 * needed)) / 2)
     supported = f", or --fmr {_rounded_up(3 / pairs):g}" if pairs > 3 else ""
     raise DataError(
-        f"a false match rate of {fmr:g} takes {needed:,} impostor pairs or more to measure, its {faces:,} faces of "
-        f"{people:,} people make {pairs:,}; take a larger set, of about {larger:,} faces ({math.ceil(larger / each):,} "
-        f"people with {each:.3g} each){supported}"
+        f"a false match rate of {fmr:g} takes {needed:,} impostor pairs or more to measure, its {faces:,} faces "
+        f"of {people:,} people make {pairs:,}",
+        remedy=(
+            f"take a larger set, of about {larger:,} faces ({math.ceil(larger / each):,} people with "
+            f"{each:.3g} each){supported}"
+        ),
     )
 
 

@@ -57,7 +57,7 @@ def identify(
             path = folder / names[number]
             image = load_image(path)
             if image.shape != (size, size, 3):
-                raise ImageError(f"{path}: {image.shape[1]}x{image.shape[0]} pixels, not a crop of {size}x{size}")
+                raise ImageError(f"{image.shape[1]}x{image.shape[0]} pixels, not a crop of {size}x{size}", path=path)
             return image
 
         for part in embed_crops(crop, len(names), embed, str(folder), flip=flip, batch=batch):
@@ -71,7 +71,9 @@ def identify(
     people = lists.people[numbers]
     pairs = draw_pairs(people, genuine=True, limit=len(people) ** 2)
     if not len(pairs):
-        raise DataError(f"{lists.root / PROBES}: no person has two photos that can be read; the first: {failures[0]}")
+        raise DataError(
+            f"no person has two photos that can be read; the first: {failures[0]}", path=lists.root / PROBES
+        )
     units = np.concatenate([part for _, part in read if len(part)])  # (A, D)
     failed = len(failures)
 
@@ -80,7 +82,7 @@ def identify(
     for _, others in batches(lists.root / DISTRACTORS, lists.distractors):
         closest.add(others)
     if not closest.distractors:
-        raise DataError(f"{lists.root / DISTRACTORS}: no distractor can be read; the first: {failures[failed]}")
+        raise DataError(f"no distractor can be read; the first: {failures[failed]}", path=lists.root / DISTRACTORS)
 
     similarity = similarities(units, pairs)
     photos = np.bincount(lists.people)  # (n,)

@@ -54,28 +54,32 @@ def open_megaface(root: Path) -> MegaFaceLists:
     for folder in (root / PROBES, root / DISTRACTORS):
         if not folder.is_dir():
             raise DataError(
-                f"{folder}: there is no such folder; needed is the MegaFace test pack with aligned pictures"
+                "there is no such folder", path=folder, remedy="needed is the MegaFace test pack with aligned pictures"
             )
     probe_list, gallery = root / _LISTS / _PROBE_LIST, _longest(root / _LISTS)
     paths, names = _read(probe_list, ("path", "id"))
     distractors = _read(gallery, ("path",))[0]
     if len(paths) != len(names):
-        raise DataError(f"{probe_list}: has {len(paths):,} paths and {len(names):,} ids; get it again")
+        raise DataError(f"has {len(paths):,} paths and {len(names):,} ids", path=probe_list, remedy="get it again")
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
-        raise DataError(f"{probe_list}: lists {twice[0][:80]} twice; a photo can't be looked for by itself")
+        raise DataError(f"lists {twice[0][:80]} twice; a photo can't be looked for by itself", path=probe_list)
     if twice := [path for path, count in Counter(distractors).items() if count > 1]:
         entries = [number for number, path in enumerate(distractors) if path == twice[0]]
-        raise DataError(f"{gallery}: entries {entries[0]} and {entries[1]} are both {twice[0][:80]}; list it once")
+        raise DataError(
+            f"entries {entries[0]} and {entries[1]} are both {twice[0][:80]}", path=gallery, remedy="list it once"
+        )
     noises = _noises(root / "facescrub_noises.txt"), _noises(root / "megaface_noises.txt")
     clean = [(path, name) for path, name in zip(paths, names, strict=True) if _file_name(path) not in noises[0]]
     photos = Counter(name for _, name in clean)
     kept = [(path, name) for path, name in clean if photos[name] > 1]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(name for _, name in kept))}
     if len(numbers) < 2:
-        raise DataError(f"{probe_list}: {len(numbers)} people have two photos; needed are two people or more")
+        raise DataError(
+            f"{len(numbers)} people have two photos", path=probe_list, remedy="needed are two people or more"
+        )
     gallery_paths = tuple(path for path in distractors if path not in noises[1])
     if not gallery_paths:
-        raise DataError(f"{gallery}: no distractor is left without those of megaface_noises.txt")
+        raise DataError("no distractor is left without those of megaface_noises.txt", path=gallery)
     return MegaFaceLists(
         root=root,
         gallery=gallery.name,
@@ -91,10 +95,10 @@ def _longest(folder: Path) -> Path:
         named = [(match, path) for path in folder.iterdir() if (match := _DISTRACTOR_LIST.fullmatch(path.name))]
     except OSError as error:
         raise DataError(
-            f"{folder}: can't be read ({error.strerror}); needed are the development kit's lists"
+            f"can't be read ({error.strerror})", path=folder, remedy="needed are the development kit's lists"
         ) from error
     if not named:
-        raise DataError(f"{folder}: has no list of distractors such as megaface_features_list.json_1000000_1")
+        raise DataError("has no list of distractors such as megaface_features_list.json_1000000_1", path=folder)
     return max(named, key=lambda pair: int(pair[0][1]))[1]
 
 
@@ -103,23 +107,25 @@ def _read(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
     try:
         value = json.loads(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror}); needed is the development kit's list") from error
+        raise DataError(
+            f"can't be read ({error.strerror})", path=path, remedy="needed is the development kit's list"
+        ) from error
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}: line {error.lineno}: is damaged ({error.msg}); get it again") from error
+        raise DataError(f"line {error.lineno}: is damaged ({error.msg})", path=path, remedy="get it again") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no list of photos; get it again") from error
+        raise DataError("is no list of photos", path=path, remedy="get it again") from error
     return [_column(path, value, column) for column in columns]
 
 
 def _column(path: Path, value: Any, column: str) -> list[str]:
     texts = value.get(column) if isinstance(value, dict) else None
     if not isinstance(texts, list) or not texts:
-        raise DataError(f'{path}: has no list "{column}", or an empty one; get it again')
+        raise DataError(f'has no list "{column}", or an empty one', path=path, remedy="get it again")
     for number, text in enumerate(texts):
         if not isinstance(text, str) or not text:
-            raise DataError(f'{path}: entry {number} of "{column}" is no text; get it again')
+            raise DataError(f'entry {number} of "{column}" is no text', path=path, remedy="get it again")
         if column == "path" and (text.startswith("/") or ".." in PurePosixPath(text).parts):
-            raise DataError(f'{path}: entry {number} of "path" leads out of the folder: {text[:80]}')
+            raise DataError(f'entry {number} of "path" leads out of the folder: {text[:80]}', path=path)
     return texts
 
 
@@ -129,7 +135,7 @@ def _noises(path: Path) -> set[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: can't be read; get it again, or remove it to leave out nothing") from error
+        raise DataError("can't be read", path=path, remedy="get it again, or remove it to leave out nothing") from error
     return {line.strip().split("\t")[-1] for line in lines if line.strip() and not line.startswith("#")}
 
 

@@ -39,17 +39,19 @@ class BinSet:
             weakref.finalize(self, os.close, self._descriptor)
             spans, same = self._read_lists()
         except OSError as error:
-            raise DataError(f"{path}: can't be read ({error.strerror})") from error
+            raise DataError(f"can't be read ({error.strerror})", path=path) from error
         if len(spans) != 2 * len(same):
-            raise DataError(f"{path}: holds {len(spans)} images for {len(same)} pairs, not two a pair; get it again")
+            raise DataError(
+                f"holds {len(spans)} images for {len(same)} pairs, not two a pair", path=path, remedy="get it again"
+            )
         if len(same) < FOLDS:
-            raise DataError(f"{path}: holds {len(same)} pairs; the protocol splits a set into {FOLDS} parts")
+            raise DataError(f"holds {len(same)} pairs; the protocol splits a set into {FOLDS} parts", path=path)
         self.same: NDArray[np.bool_] = np.array(same, dtype=bool)
         self._spans = np.array([span[:2] for span in spans], dtype=np.int64)  # (2P, 2) offset, length
         self._as_text = np.array([span.text for span in spans], dtype=bool)
         height, width, _ = self._image(0).shape
         if height != width:
-            raise DataError(f"{path}: image 0 has {height}x{width} pixels; crops must be square")
+            raise DataError(f"image 0 has {height}x{width} pixels; crops must be square", path=path)
         self.size: int = height
 
     def __len__(self) -> int:
@@ -69,7 +71,7 @@ class BinSet:
             if image.shape != images.shape[1:]:
                 height, width, _ = image.shape
                 raise ImageError(
-                    f"{self.path}: image {number} has {height}x{width} pixels, but the first {self.size}x{self.size}"
+                    f"image {number} has {height}x{width} pixels, but the first {self.size}x{self.size}", path=self.path
                 )
             images[row] = image
         return images
@@ -78,13 +80,13 @@ class BinSet:
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode) or not status.st_size:
             kind = "is empty" if stat.S_ISREG(status.st_mode) else "is not a file"
-            raise DataError(f"{self.path}: {kind}; needed is a verification set such as lfw.bin")
+            raise DataError(str(kind), path=self.path, remedy="needed is a verification set such as lfw.bin")
         with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as data:
             try:
                 return read_pickle(data)
             except ValueError as error:
                 reason = " ".join(str(error).split())
-                raise DataError(f"{self.path}: not a verification set, or a damaged one ({reason})") from error
+                raise DataError(f"not a verification set, or a damaged one ({reason})", path=self.path) from error
 
     def _image(self, number: int) -> NDArray[np.uint8]:
         where = f"{self.path}: image {number}"
@@ -92,14 +94,14 @@ class BinSet:
         try:
             data = os.pread(self._descriptor, length, offset)
         except OSError as error:
-            raise ImageError(f"{where}: the disk can't read it ({error.strerror})") from error
+            raise ImageError(f"the disk can't read it ({error.strerror})", path=where) from error
         if len(data) != length:
-            raise ImageError(f"{where}: the file has become shorter")
+            raise ImageError("the file has become shorter", path=where)
         if self._as_text[number]:
             try:
                 data = data.decode("utf-8").encode("latin-1")
             except ValueError as error:
-                raise ImageError(f"{where}: its bytes are damaged") from error
+                raise ImageError("its bytes are damaged", path=where) from error
         return _decode(where, data)
 
 
@@ -123,13 +125,17 @@ def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSe
     names = [name for name in TARGETS if (root / f"{name}.bin").exists()] if target is None else target
     for stem, count in Counter(Path(f"{name}.bin").stem for name in names).items():
         if count > 1:
-            raise UsageError(f"--target {','.join(names)}: names {count} sets {stem}; measure one of them at a time")
+            raise UsageError(
+                f"--target {','.join(names)}: names {count} sets {stem}", remedy="measure one of them at a time"
+            )
     sets = []
     for name in names:
         opened = open_bin(root / f"{name}.bin")
         if opened.size != size:
             raise DataError(
-                f"{opened.path}: crops of {opened.size} pixels for a network of {size}; leave it out of --target"
+                f"crops of {opened.size} pixels for a network of {size}",
+                path=opened.path,
+                remedy="leave it out of --target",
             )
         sets.append(opened)
     return sets
@@ -153,6 +159,6 @@ def _decode(where: str, data: bytes) -> NDArray[np.uint8]:
     except cv2.error:
         image = None
     if image is None:
-        raise ImageError(f"{where} is not a picture, or a damaged one; get the file again")
+        raise ImageError(f"{where} is not a picture, or a damaged one", remedy="get the file again")
     rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return rgb

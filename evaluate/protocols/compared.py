@@ -63,8 +63,9 @@ def compare_bins(networks: Sequence[Network], args: argparse.Namespace, output: 
     if not sets:
         usual = ", ".join(f"{name}.bin" for name in TARGETS)
         raise DataError(
-            f"{args.data}: holds none of {usual}; name other sets with --target, or what the folder holds with "
-            "--protocol"
+            f"holds none of {usual}",
+            path=args.data,
+            remedy="name other sets with --target, or what the folder holds with --protocol",
         )
     return [_compare_sets(network, sets, args, output) for network in networks]
 

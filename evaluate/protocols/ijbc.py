@@ -57,7 +57,7 @@ def compare_ijbc(
         try:
             return align_face(image, lists.landmarks[number], size)
         except ImageError as error:
-            raise ImageError(f"{path}: {error}") from error
+            raise ImageError(str(error), path=path) from error
 
     def weighted() -> Iterator[tuple[tuple[int, int], NDArray[np.float64]]]:
         """((template, medium), vector (D,)) of each picture that could be read."""
@@ -78,7 +78,7 @@ def compare_ijbc(
         sums[template] += mean
     if sums is None:
         raise DataError(
-            f"{lists.folder}: not one of {len(lists.names):,} pictures can be read; the first: {failures[0]}"
+            f"not one of {len(lists.names):,} pictures can be read; the first: {failures[0]}", path=lists.folder
         )
     people = linked_people(lists.pairs, lists.same)
     return Comparisons(

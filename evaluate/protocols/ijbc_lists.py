@@ -53,7 +53,7 @@ def open_ijbc(root: Path) -> IjbcLists:
     """
     folder = root / PICTURES
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; needed are IJB-C's pictures")
+        raise DataError("there is no such folder", path=folder, remedy="needed are IJB-C's pictures")
     names, ids, media = _read_pictures(root / _LISTS / "ijbc_face_tid_mid.txt")
     landmarks, scores = _read_landmarks(root / _LISTS / "ijbc_name_5pts_score.txt", names)
     known, templates = np.unique(np.array(ids), return_inverse=True)
@@ -75,10 +75,10 @@ def _read_pictures(path: Path) -> tuple[list[str], list[int], list[int]]:
     names, templates, media = [], [], []
     for where, words in _lines(path):
         if len(words) != 3 or not (_is_number(words[1]) and _is_number(words[2])):
-            raise DataError(f"{where}: must be a picture, its template's and its medium's number: 1.jpg 1 69544")
+            raise DataError("must be a picture, its template's and its medium's number: 1.jpg 1 69544", path=where)
         name = PurePosixPath(words[0])
         if name.is_absolute() or ".." in name.parts:
-            raise DataError(f"{where}: the picture {words[0][:80]} is not in {PICTURES}")
+            raise DataError(f"the picture {words[0][:80]} is not in {PICTURES}", path=where)
         names.append(words[0])
         templates.append(int(words[1]))
         media.append(int(words[2]))
@@ -90,17 +90,19 @@ def _read_landmarks(path: Path, names: list[str]) -> tuple[NDArray[np.float32], 
     count = 0
     for count, (where, words) in enumerate(_lines(path), start=1):
         if count > len(names):
-            raise DataError(f"{where}: is a picture too many; the list of templates has {len(names):,}")
+            raise DataError(f"is a picture too many; the list of templates has {len(names):,}", path=where)
         if words[0].rpartition("/")[2] != names[count - 1].rpartition("/")[2]:
-            raise DataError(f"{where}: is of {words[0][:80]}; the list of templates has {names[count - 1][:80]} here")
+            raise DataError(
+                f"is of {words[0][:80]}; the list of templates has {names[count - 1][:80]} here", path=where
+            )
         numbers = _floats(words[1:])
         if len(numbers) != 11:
-            raise DataError(f"{where}: must be a picture, x and y of five points, and a score")
+            raise DataError("must be a picture, x and y of five points, and a score", path=where)
         values[count - 1] = numbers
         if not 0 < values[count - 1, 10] < _LARGEST:  # nor NaN
-            raise DataError(f"{where}: the score {words[11][:80]} is not a number above 0, such as 0.9")
+            raise DataError(f"the score {words[11][:80]} is not a number above 0, such as 0.9", path=where)
     if count < len(names):
-        raise DataError(f"{path}: has {count:,} pictures; the list of templates has {len(names):,}")
+        raise DataError(f"has {count:,} pictures; the list of templates has {len(names):,}", path=path)
     with np.errstate(over="ignore"):  # a point too far away becomes infinite; no face is aligned by it
         return values[:, :10].reshape(-1, 5, 2).astype(np.float32), values[:, 10]
 
@@ -131,11 +133,11 @@ def _refuse_pairs(path: Path, known: NDArray[np.int64]) -> NoReturn:
     templates = set(known.tolist())
     for where, words in _lines(path):
         if len(words) != 3 or not all(map(_is_number, words)) or words[2] not in ("0", "1"):
-            raise DataError(f"{where}: must be the numbers of two templates, and 1 or 0: 1 11065 1")
+            raise DataError("must be the numbers of two templates, and 1 or 0: 1 11065 1", path=where)
         for word in words[:2]:
             if int(word) not in templates:
-                raise DataError(f"{where}: the list of templates has no template {word}")
-    raise DataError(f"{path}: is not a list of pairs of templates; get it again")
+                raise DataError(f"the list of templates has no template {word}", path=where)
+    raise DataError("is not a list of pairs of templates", path=path, remedy="get it again")
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -150,13 +152,15 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     except OSError as error:
         raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text; get it again") from error
+        raise DataError("is no text", path=path, remedy="get it again") from error
     if empty:
-        raise DataError(f"{path}: is empty; get it again")
+        raise DataError("is empty", path=path, remedy="get it again")
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: can't be read ({error.strerror or error}); needed is IJB-C's list of that name")
+    return DataError(
+        f"can't be read ({error.strerror or error})", path=path, remedy="needed is IJB-C's list of that name"
+    )
 
 
 def _floats(words: list[str]) -> list[float]:

@@ -27,8 +27,9 @@ def open_lfw(root: Path, pairs_file: Path | None = None) -> PhotoPairs:
     folds, size = _header(pairs_file, lines[0])
     if len(lines) - 1 != 2 * folds * size:
         raise DataError(
-            f"{pairs_file}: its first line speaks of {2 * folds * size:,} pairs, but {len(lines) - 1:,} lines follow; "
-            "get it again"
+            f"its first line speaks of {2 * folds * size:,} pairs, but {len(lines) - 1:,} lines follow",
+            path=pairs_file,
+            remedy="get it again",
         )
     pairs: list[tuple[Path, Path]] = []
     same: list[bool] = []
@@ -53,7 +54,7 @@ def _header(file: Path, line: str) -> tuple[int, int]:
     """Folds, and genuine pairs of each."""
     words = line.split()
     if not 1 <= len(words) <= 2 or not all(_is_number(word) for word in words):
-        raise DataError(f"{file}: line 1: has no number of folds and of pairs, such as 10 300; get it again")
+        raise DataError("line 1: has no number of folds and of pairs, such as 10 300", path=file, remedy="get it again")
     return (1, int(words[0])) if len(words) == 1 else (int(words[0]), int(words[1]))
 
 
@@ -67,12 +68,12 @@ def _photos(where: str, line: str, *, genuine: bool) -> list[tuple[str, str]]:
         photos = [(words[0], words[1]), (words[2], words[3])]
     else:
         wanted = "one person, NAME 1 4" if genuine else "two people, NAME 1 NAME 2"
-        raise DataError(f"{where}: is no pair of {wanted}")
+        raise DataError(f"is no pair of {wanted}", path=where)
     for name, number in photos:
         if not _is_number(number) or name in (".", "..") or "/" in name or "\\" in name:
-            raise DataError(f"{where}: {name} {number} is no name of a folder with a number of a photo")
+            raise DataError(f"{name} {number} is no name of a folder with a number of a photo", path=where)
     if photos[0] == photos[1] or (not genuine and photos[0][0] == photos[1][0]):
-        raise DataError(f"{where}: names {'one photo' if genuine else 'one person'} twice")
+        raise DataError(f"names {'one photo' if genuine else 'one person'} twice", path=where)
     return photos
 
 

@@ -44,14 +44,16 @@ def open_list(file: Path, root: Path | None = None) -> PhotoPairs:
     """
     pairs = list(_read(file, root or file.parent))
     if not pairs:
-        raise DataError(f"{file}: holds no pair; needed is {_WANTED}")
+        raise DataError("holds no pair", path=file, remedy=f"needed is {_WANTED}")
     seen: dict[frozenset[Path], str] = {}
     for pair in pairs:
         for photo in pair.photos:
             must_be_there(photo, pair.where)
         first = seen.setdefault(frozenset(pair.photos), pair.where)
         if first is not pair.where:
-            raise DataError(f"{pair.where}: is the same pair as {first.removeprefix(f'{file}: ')}; remove one")
+            raise DataError(
+                f"is the same pair as {first.removeprefix(f'{file}: ')}", path=pair.where, remedy="remove one"
+            )
     named = bool(pairs[0].persons)
     persons = _named(pairs) if named else _linked(pairs)
     protocol = f"pairs of {file.name}, people as {'it names them' if named else 'its genuine pairs link photos'}"
@@ -63,35 +65,37 @@ def _read(file: Path, root: Path) -> Iterator[_Pair]:
     try:
         columns = next(reader, [])
         if sorted(columns) not in (sorted(_COLUMNS), sorted(_COLUMNS + _PERSONS)):
-            raise DataError(f"{file}: line 1: has the columns {','.join(columns)[:80]}; needed is {_WANTED}")
+            raise DataError(
+                f"line 1: has the columns {','.join(columns)[:80]}", path=file, remedy=f"needed is {_WANTED}"
+            )
         for cells in reader:
             if cells:
                 yield _pair(f"{file}: line {reader.line_num}", root, columns, cells)
     except csv.Error as error:
-        raise DataError(f"{file}: line {reader.line_num}: is no line of a CSV file ({error})") from None
+        raise DataError(f"line {reader.line_num}: is no line of a CSV file ({error})", path=file) from None
 
 
 def _pair(where: str, root: Path, columns: Sequence[str], cells: Sequence[str]) -> _Pair:
     if len(cells) != len(columns):
-        raise DataError(f"{where}: has {len(cells)} values for {len(columns)} columns")
+        raise DataError(f"has {len(cells)} values for {len(columns)} columns", path=where)
     values = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
     if empty := [column for column, value in values.items() if not value]:
-        raise DataError(f"{where}: {empty[0]} is empty")
+        raise DataError(f"{empty[0]} is empty", path=where)
     same = _SAME.get(values["same"].lower())
     if same is None:
-        raise DataError(f"{where}: same is {values['same'][:80]}; must be 1, 0, true or false")
+        raise DataError(f"same is {values['same'][:80]}; must be 1, 0, true or false", path=where)
     for name in (values["first"], values["second"]):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{where}: the photo {name[:80]} is not in {root}; list only what lies there")
+            raise DataError(f"the photo {name[:80]} is not in {root}", path=where, remedy="list only what lies there")
     photos = root / values["first"], root / values["second"]
     if photos[0] == photos[1]:
-        raise DataError(f"{where}: is a pair of a photo with itself")
+        raise DataError("is a pair of a photo with itself", path=where)
     if _PERSONS[0] not in values:
         return _Pair(where, photos, same, ())
     persons = values[_PERSONS[0]], values[_PERSONS[1]]
     if (persons[0] == persons[1]) != same:
         raise DataError(
-            f"{where}: same is {values['same']}, but the people are {persons[0][:80]} and {persons[1][:80]}"
+            f"same is {values['same']}, but the people are {persons[0][:80]} and {persons[1][:80]}", path=where
         )
     return _Pair(where, photos, same, persons)
 
@@ -104,7 +108,7 @@ def _named(pairs: Sequence[_Pair]) -> dict[Path, int]:
         for photo, name in zip(pair.photos, pair.persons, strict=True):
             numbers.setdefault(name, len(numbers))
             if names.setdefault(photo, name) != name:
-                raise DataError(f"{pair.where}: {photo} shows {name[:80]}, but {names[photo][:80]} in a line before")
+                raise DataError(f"{photo} shows {name[:80]}, but {names[photo][:80]} in a line before", path=pair.where)
     return {photo: numbers[name] for photo, name in names.items()}
 
 
@@ -116,6 +120,6 @@ def _linked(pairs: Sequence[_Pair]) -> dict[Path, int]:
     persons: dict[Path, int] = {}
     for pair, (first, second) in zip(pairs, people, strict=True):
         if first == second and not pair.same:
-            raise DataError(f"{pair.where}: same is 0, but other pairs make both photos those of one person")
+            raise DataError("same is 0, but other pairs make both photos those of one person", path=pair.where)
         persons |= zip(pair.photos, (first, second), strict=True)
     return persons

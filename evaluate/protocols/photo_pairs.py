@@ -84,9 +84,9 @@ def read_list(path: Path, wanted: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror}); needed is {wanted}") from None
+        raise DataError(f"can't be read ({error.strerror})", path=path, remedy=f"needed is {wanted}") from None
     except UnicodeDecodeError:
-        raise DataError(f"{path}: is no text in UTF-8; needed is {wanted}") from None
+        raise DataError("is no text in UTF-8", path=path, remedy=f"needed is {wanted}") from None
 
 
 def must_be_there(photo: Path, where: str) -> None:
@@ -96,7 +96,7 @@ def must_be_there(photo: Path, where: str) -> None:
             return
     except OSError:  # a name that is too long, a folder that may not be read
         pass
-    raise DataError(f"{where}: {photo}: there is no such photo")
+    raise DataError(f"{photo}: there is no such photo", path=where)
 
 
 def _draw(total: int, count: int, seed: int) -> NDArray[np.int64]:

@@ -88,7 +88,7 @@ def read_evaluations(path: Path) -> tuple[Evaluation, ...]:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise DataError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from error
+        raise DataError(f"can't be read ({getattr(error, 'strerror', None) or error})", path=path) from error
     try:
         if len(data) > LARGEST:
             raise ValueError(f"it has more than {LARGEST:,} bytes")
@@ -101,7 +101,7 @@ def read_evaluations(path: Path) -> tuple[Evaluation, ...]:
         return (_read(Evaluation, values, ""),)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: not what sface eval --json prints ({reason}); write it again") from None
+        raise DataError(f"not what sface eval --json prints ({reason})", path=path, remedy="write it again") from None
 
 
 def _read(kind: Any, value: Any, place: str) -> Any:

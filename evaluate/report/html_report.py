@@ -31,9 +31,9 @@ def check_target(path: Path) -> None:
     DependencyError where nothing can draw one. A folder that is missing is made, as by `write_report`.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: can't be written as a report; end its name in {' or '.join(SUFFIXES)}")
+        raise UsageError(f"can't be written as a report; end its name in {' or '.join(SUFFIXES)}", path=path)
     if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file for the report")
+        raise UsageError("is a folder", path=path, remedy="name a file for the report")
     dependencies.require("matplotlib", "eval")
     with files.storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

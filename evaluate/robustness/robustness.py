@@ -68,5 +68,5 @@ def robustness(
 def _accuracy(comparisons: Comparisons) -> Accuracy:
     accuracy = measure_accuracy(comparisons)
     if accuracy is None:
-        raise DataError(f"{comparisons.name}: prescribes no ten folds; needed is a set such as lfw.bin")
+        raise DataError(f"{comparisons.name}: prescribes no ten folds", remedy="needed is a set such as lfw.bin")
     return accuracy

@@ -88,7 +88,7 @@ def summarize(path: Path) -> Summary:
     nodes = [node for graph in graphs for node in graph.node]
     weights = [tensor for graph in graphs for tensor in graph.initializer]
     if any(size < 0 for tensor in weights for size in tensor.dims):
-        raise ModelError(f"{path}: has a weight of negative size; export it again or get it again")
+        raise ModelError("has a weight of negative size", path=path, remedy="export it again or get it again")
     inputs = _inputs(model.graph)
     given, results = (tuple(map(_value, values)) for values in (inputs, model.graph.output))
     external_files = _external_files(model)

@@ -20,19 +20,24 @@ def load_model(path: Path) -> Any:
     try:
         size = path.stat().st_size
         if not path.is_file():  # reading a pipe would wait, reading a device might not end
-            raise ModelError(f"{path}: not a file; name an ONNX file")
+            raise ModelError("not a file", path=path, remedy="name an ONNX file")
         if size >= LARGEST:
             raise ModelError(
-                f"{path}: {size / 1e9:.1f} GB, and an ONNX file ends at 2 GB; save it with its weights in other files "
-                "(onnx.save)"
+                f"{size / 1000000000.0:.1f} GB, and an ONNX file ends at 2 GB",
+                path=path,
+                remedy="save it with its weights in other files (onnx.save)",
             )
         model = onnx.load_from_string(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path}: can't be read ({error.strerror}); name an ONNX file") from error
+        raise ModelError(f"can't be read ({error.strerror})", path=path, remedy="name an ONNX file") from error
     except decode_error as error:
-        raise ModelError(f"{path}: not an ONNX file, or a damaged one; export it again or get it again") from error
+        raise ModelError(
+            "not an ONNX file, or a damaged one", path=path, remedy="export it again or get it again"
+        ) from error
     if not model.graph.node:
-        raise ModelError(f"{path}: not an ONNX file, or one without a network; export it again or get it again")
+        raise ModelError(
+            "not an ONNX file, or one without a network", path=path, remedy="export it again or get it again"
+        )
     return model
 
 
@@ -40,7 +45,7 @@ def load_whole_model(path: Path) -> Any:
     """As `load_model`, of a file that holds all of its weights. Raises ModelError also where it does not."""
     model = load_model(path)
     if external_tensors(model):
-        raise ModelError(f"{path}: keeps its weights in other files; save it as one file first (onnx.save)")
+        raise ModelError("keeps its weights in other files", path=path, remedy="save it as one file first (onnx.save)")
     return model
 
 

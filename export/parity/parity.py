@@ -100,7 +100,7 @@ def measure_embeddings(
     worst, lowest, matters = 0.0, 1.0, np.inf
     for reference, crops in zip(expected, crop_sets, strict=True):
         if not np.isfinite(reference).all():
-            raise ParityError("the network gives values that are not finite; take an earlier checkpoint")
+            raise ParityError("the network gives values that are not finite", remedy="take an earlier checkpoint")
         x = network_input(crops[: max(BATCHES)], preprocess)
         largest = np.abs(reference).max()
         differences = np.abs(reference[1:] - reference[:1]).max()

@@ -23,7 +23,9 @@ def read_crops(folder: Path) -> npt.NDArray[np.uint8]:
     pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     crops = _of_files(pictures) if pictures else _of_set(folder)
     if any(crop.shape != crops[0].shape for crop in crops):
-        raise DataError(f"{folder}: its pictures differ in size; cut all faces to the size that the network takes")
+        raise DataError(
+            "its pictures differ in size", path=folder, remedy="cut all faces to the size that the network takes"
+        )
     return np.stack(crops)
 
 
@@ -36,7 +38,7 @@ def _of_files(paths: list[Path]) -> list[npt.NDArray[np.uint8]]:
     try:
         return [decode(str(paths[index]), paths[index].read_bytes()) for index in evenly(len(paths), CROPS)]
     except OSError as error:
-        raise ImageError(f"{error.filename}: can't be read ({error.strerror})") from error
+        raise ImageError(f"can't be read ({error.strerror})", path=error.filename) from error
 
 
 def _of_set(folder: Path) -> list[npt.NDArray[np.uint8]]:
@@ -48,5 +50,5 @@ def _of_set(folder: Path) -> list[npt.NDArray[np.uint8]]:
         except ImageError:
             continue
     if not crops:
-        raise DataError(f"{folder}: none of its pictures can be read; get the set again")
+        raise DataError("none of its pictures can be read", path=folder, remedy="get the set again")
     return crops

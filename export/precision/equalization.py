@@ -2,7 +2,8 @@
 
 Between a convolution and the convolutions that read it a channel may have any size: what divides the rows of the one's
 weights multiplies the columns of the others'. A PRelu or Relu between lets positive factors through. A channel with a
-slope a > 1 gets a negative one, after which its slope is below 1 and the PRelu can take the faster form of bend.py:
+slope a > 1 gets a negative one, after which its slope is below 1 and the PRelu can take the faster form of
+prelu_int8.py:
 
     PRelu(x, a)  =  -a PRelu(-x, 1 / a)       where a > 0
 

@@ -154,8 +154,8 @@ def measure_precision(
     bin_set = open_bin(verification_set)
     if bin_set.size != crops.shape[1]:
         raise DataError(
-            f"{verification_set}: images of {bin_set.size}x{bin_set.size} pixels; the network takes "
-            f"{crops.shape[1]}x{crops.shape[1]}"
+            f"images of {bin_set.size}x{bin_set.size} pixels; the network takes {crops.shape[1]}x{crops.shape[1]}",
+            path=verification_set,
         )
     accuracy_before, accuracy_after = (verify(embed, bin_set).accuracy for embed in (before, after))
     return replace(result, set_name=bin_set.name, accuracy_before=accuracy_before, accuracy_after=accuracy_after)

@@ -18,12 +18,12 @@ Array = npt.NDArray[np.float32]
 def check_crops(crops: npt.NDArray[np.uint8], size: object) -> None:
     """Raises UsageError unless there is a crop, and crops are uint8 (N, size, size, 3)."""
     if not len(crops):
-        raise UsageError("there is no crop to measure with; name a folder of face crops with --calibration")
+        raise UsageError("there is no crop to measure with", remedy="name a folder of face crops with --calibration")
     if crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
         shape = "x".join(map(str, crops.shape[1:]))
         raise UsageError(
-            f"crops of {shape}, {crops.dtype}: the network takes {size}x{size}x3, uint8; name a folder of such crops "
-            "with --calibration"
+            f"crops of {shape}, {crops.dtype}: the network takes {size}x{size}x3, uint8",
+            remedy="name a folder of such crops with --calibration",
         )
 
 
@@ -48,7 +48,7 @@ def extremes(
         x = network_input(np.repeat(crop[None], batch, axis=0), preprocess)
         results = session.run(None, {entry.name: x})
         if not all(np.isfinite(result).all() for result in results):
-            raise ModelError("the network computes values that are not finite; take an earlier checkpoint")
+            raise ModelError("the network computes values that are not finite", remedy="take an earlier checkpoint")
         yield list(zip(results[0::2], results[1::2], strict=True))
 
 

@@ -78,7 +78,9 @@ class Symbol:
         raise ModelError(f"{self.graph.path}: a condition or a number that depends on the data can't be exported")
 
     def _changes(self, *_args: Any) -> Any:
-        raise ModelError(f"{self.graph.path}: a value that is changed in place can't be exported; make a new one")
+        raise ModelError(
+            f"{self.graph.path}: a value that is changed in place can't be exported", remedy="make a new one"
+        )
 
     __bool__ = __int__ = __float__ = __index__ = __array__ = item = numpy = tolist = _depends
     __setitem__ = assign = update = _changes
@@ -143,7 +145,7 @@ class Graph:
     def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         """The rule of an operation, such as "add"."""
         if (rule := self.operations.get(operation)) is None:
-            raise ModelError(f"{self.path}: the operation {operation!r} has no rule and can't be exported")
+            raise ModelError(f"the operation {operation!r} has no rule and can't be exported", path=self.path)
         return rule(self, *args, **kwargs)
 
     def input(self, name: str, shape: Sequence[int], dtype: str) -> Symbol:
@@ -183,7 +185,7 @@ class Graph:
             return self.constant(value, name, dtype)
         if isinstance(value, jt.Var | np.ndarray | np.generic):
             return self.constant(value, name)
-        raise ModelError(f"{self.path}: a value of type {type(value).__name__} can't be exported")
+        raise ModelError(f"a value of type {type(value).__name__} can't be exported", path=self.path)
 
     def node(
         self, op_type: str, inputs: Sequence[Symbol | None], shape: Sequence[int], dtype: str = "float32", **attrs: Any
@@ -216,7 +218,7 @@ class Graph:
         try:
             return broadcast(*(symbol.shape for symbol in symbols))
         except ValueError as error:
-            raise ModelError(f"{self.path}: {error}") from None
+            raise ModelError(str(error), path=self.path) from None
 
     def shape_tensor(self, shape: Sequence[int]) -> Symbol:
         """A shape as int64 values of the graph: a constant, unless the batch is in it."""

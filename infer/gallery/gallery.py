@@ -135,7 +135,7 @@ class Gallery:
         if not -1 <= threshold <= 1:  # nor is NaN
             raise UsageError(f"threshold {threshold}: must be a cosine, from -1 to 1")
         if not self._people:
-            raise UsageError("the gallery is empty; add somebody first")
+            raise UsageError("the gallery is empty", remedy="add somebody first")
         results = []
         for best, *others in self.search(probes, top=2):
             margin = best.similarity - others[0].similarity if others else None
@@ -206,17 +206,21 @@ class Gallery:
         folder = path.parent
         gallery = cls(fields["model_sha256"], fields["embedding_size"])
         if model_sha256 is not None and model_sha256 != gallery.model_sha256:
-            raise ModelError(f"{folder}: its embeddings are of another network; enroll the photos again with this one")
+            raise ModelError(
+                "its embeddings are of another network", path=folder, remedy="enroll the photos again with this one"
+            )
         try:
             # Unlike np.load it takes neither pickles nor archives.
             vectors: Vectors = np.lib.format.open_memmap(path, mode="r")  # type: ignore[no-untyped-call]
         except FileNotFoundError:
             raise
         except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: can't be read ({error}); enroll the photos again") from None
+            raise DataError(f"can't be read ({error})", path=path, remedy="enroll the photos again") from None
         counts = list(fields["people"].values())
         if vectors.dtype != np.float32 or vectors.shape != (sum(counts), gallery.embedding_size):
-            raise DataError(f"{path}: holds {vectors.dtype} {vectors.shape}, not what {DESCRIPTION} says; enroll again")
+            raise DataError(
+                f"holds {vectors.dtype} {vectors.shape}, not what {DESCRIPTION} says", path=path, remedy="enroll again"
+            )
         gallery._people = list(fields["people"])
         gallery._starts = _starts(counts)
         gallery._vectors = vectors
@@ -230,10 +234,12 @@ class Gallery:
         def check(fields: dict[str, Any], path: Path) -> None:
             gallery = Gallery._load(fields, path)
             if files.sha256(path) != fields["sha256"]:
-                raise DataError(f"{path}: its sha256 is not the one in {DESCRIPTION}: damaged; enroll the photos again")
+                raise DataError(
+                    f"its sha256 is not the one in {DESCRIPTION}: damaged", path=path, remedy="enroll the photos again"
+                )
             for start in range(0, len(gallery), 4096):
                 if not _are_unit(gallery._vectors[start : start + 4096]):
-                    raise DataError(f"{path}: holds what are not unit vectors; enroll the photos again")
+                    raise DataError("holds what are not unit vectors", path=path, remedy="enroll the photos again")
 
         read_vectors(folder, check)
 

@@ -20,7 +20,7 @@ def describe(folder: Path) -> tuple[dict[str, Any], Path]:
     try:
         fields = json.loads(file.read_text(encoding="utf-8"))
         if fields["format"] != FORMAT:
-            raise DataError(f"{file}: written by a later version (format {fields['format']}); update sface")
+            raise DataError(f"written by a later version (format {fields['format']})", path=file, remedy="update sface")
         people, size, name = fields["people"], fields["embedding_size"], fields["vectors"]
         right = (
             isinstance(people, dict)
@@ -33,9 +33,11 @@ def describe(folder: Path) -> tuple[dict[str, Any], Path]:
         if not right:
             raise ValueError("a field is of another kind")
     except FileNotFoundError:
-        raise DataError(f"{folder}: there is no gallery; enroll somebody first") from None
+        raise DataError("there is no gallery", path=folder, remedy="enroll somebody first") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{file}: is no gallery, or a damaged one ({error}); enroll the photos again") from None
+        raise DataError(
+            f"is no gallery, or a damaged one ({error})", path=file, remedy="enroll the photos again"
+        ) from None
     return fields, folder / name
 
 
@@ -48,4 +50,4 @@ def read_vectors(folder: Path, read: Callable[[dict[str, Any], Path], T]) -> T:
             return read(fields, path)
         except FileNotFoundError:
             if describe(folder)[1] == path:
-                raise DataError(f"{path}: is missing; enroll the photos again") from None
+                raise DataError("is missing", path=path, remedy="enroll the photos again") from None

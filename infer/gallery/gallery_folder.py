@@ -25,10 +25,10 @@ def open_or_new(folder: Path, new: Gallery) -> Gallery:
     if (folder / DESCRIPTION).exists():
         return open_gallery(folder, new.model_sha256)
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; name one for the gallery")
+        raise UsageError("is no folder", path=folder, remedy="name one for the gallery")
     entries = list(folder.iterdir()) if folder.is_dir() else []
     if any(not path.match(VECTORS.format("*")) and path.name[0] != "." for path in entries):
-        raise UsageError(f"{folder}: holds something else than a gallery; name a new folder")
+        raise UsageError("holds something else than a gallery", path=folder, remedy="name a new folder")
     return new
 
 

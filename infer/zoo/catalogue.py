@@ -139,8 +139,12 @@ def default_model() -> Path:
         if (path := models() / name).is_file():
             return path
     raise ModelError(
-        f"{models()}: there is no model here yet; get OpenCV's SFace network ({FILES[CHOICES['sface'][0]].describe()}) "
-        "with: sface zoo get sface, or name an ONNX file with --model"
+        "there is no model here yet",
+        path=models(),
+        remedy=(
+            f"get OpenCV's SFace network ({FILES[CHOICES['sface'][0]].describe()}) with: sface zoo get sface, "
+            "or name an ONNX file with --model"
+        ),
     )
 
 
@@ -153,8 +157,8 @@ def check_online() -> None:
     """Raises DownloadError where `SFACE_OFFLINE` forbids the network."""
     if is_offline():
         raise DownloadError(
-            f"SFACE_OFFLINE={os.environ['SFACE_OFFLINE']} forbids to download; unset it, or copy {models()} from a "
-            "machine on which sface zoo get has run"
+            f"SFACE_OFFLINE={os.environ['SFACE_OFFLINE']} forbids to download",
+            remedy=f"unset it, or copy {models()} from a machine on which sface zoo get has run",
         )
 
 
@@ -205,7 +209,7 @@ def fetch(file: ZooFile, folder: Path, *, note: Callable[[str], None], unreachab
             files.write_atomically(target, part.replace)
             return source
     except OSError as error:
-        raise StorageError(f"{folder}: {file.file} could not be written ({error.strerror or error})") from error
+        raise StorageError(f"{file.file} could not be written ({error.strerror or error})", path=folder) from error
 
 
 def _bring(file: ZooFile, part: Path, note: Callable[[str], None], unreachable: set[str]) -> str:

@@ -7,7 +7,8 @@ out the images. With X the image, W the weights and G the gradient of the output
 
     Y = W X          dX = Wᵀ G          dW = Σ over the images of G Xᵀ
 
-Depthwise 3x3 convolutions have an operator of their own (depthwise.py). All others, evaluation and CUDA use Jittor's.
+Depthwise 3x3 convolutions have an operator of their own (depthwise_convolution.py). All others, evaluation and CUDA use
+Jittor's.
 """
 
 import ctypes

@@ -69,24 +69,30 @@ def open_checkpoint(path: Path) -> Checkpoint:
     folder = path
     if not (path / DESCRIPTION).is_file():
         if not path.is_dir():
-            raise CheckpointError(f"{path}: there is no such checkpoint folder")
+            raise CheckpointError("there is no such checkpoint folder", path=path)
         folders = step_folders(path)
         if not folders:
-            raise CheckpointError(f"{path}: neither a checkpoint nor a run with one; it has no {DESCRIPTION}")
+            raise CheckpointError(f"neither a checkpoint nor a run with one; it has no {DESCRIPTION}", path=path)
         folder = best_folder(path) or folders[-1]
     file = folder / DESCRIPTION
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
         if description["format"] != FORMAT:
-            raise CheckpointError(f"{file}: written by a later version (format {description['format']}); update sface")
+            raise CheckpointError(
+                f"written by a later version (format {description['format']})", path=file, remedy="update sface"
+            )
         network = NetworkConfig(**description["network"])
         parts = {"training": dict, "data": dict, "files": dict, "step": int}
         if wrong := [name for name, kind in parts.items() if not isinstance(description.get(name), kind)]:
-            raise CheckpointError(f"{file}: its {wrong[0]} is missing or damaged; take an earlier checkpoint")
+            raise CheckpointError(
+                f"its {wrong[0]} is missing or damaged", path=file, remedy="take an earlier checkpoint"
+            )
     except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from None
+        raise CheckpointError(str(error), path=file) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{file}: can't be read as a checkpoint ({error!r}); take an earlier one") from None
+        raise CheckpointError(
+            f"can't be read as a checkpoint ({error!r})", path=file, remedy="take an earlier one"
+        ) from None
     return Checkpoint(folder, network, description)
 
 
@@ -115,12 +121,14 @@ def read_tensors(checkpoint: Checkpoint, name: str) -> dict[str, np.ndarray]:
     file = checkpoint.folder / name
     try:
         if sha256(file) != checkpoint.description["files"][name]:
-            raise CheckpointError(f"{file}: its sha256 is not the one in {DESCRIPTION}: damaged; take an earlier one")
+            raise CheckpointError(
+                f"its sha256 is not the one in {DESCRIPTION}: damaged", path=file, remedy="take an earlier one"
+            )
         return dict(load(file.read_bytes()))
     except FileNotFoundError:
-        raise CheckpointError(f"{file}: missing; take an earlier checkpoint") from None
+        raise CheckpointError("missing", path=file, remedy="take an earlier checkpoint") from None
     except (SafetensorError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{file}: can't be read ({error!r}); take an earlier checkpoint") from None
+        raise CheckpointError(f"can't be read ({error!r})", path=file, remedy="take an earlier checkpoint") from None
 
 
 def fill(variables: Mapping[str, Any], arrays: dict[str, np.ndarray], file: Path) -> None:
@@ -132,13 +140,17 @@ def fill(variables: Mapping[str, Any], arrays: dict[str, np.ndarray], file: Path
     wrong = sorted(set(variables) ^ set(arrays))
     wrong += [name for name in set(variables) & set(arrays) if tuple(variables[name].shape) != arrays[name].shape]
     if wrong:
-        raise CheckpointError(f"{file}: holds another network: {len(wrong)} names or shapes differ, first {wrong[0]}")
+        raise CheckpointError(
+            f"holds another network: {len(wrong)} names or shapes differ, first {wrong[0]}", path=file
+        )
     import jittor as jt
 
     for name, var in variables.items():
         array = arrays.pop(name)
         if not np.isfinite(array).all():
-            raise CheckpointError(f"{file}: {name} holds values that are not finite; take an earlier checkpoint")
+            raise CheckpointError(
+                f"{name} holds values that are not finite", path=file, remedy="take an earlier checkpoint"
+            )
         frozen = var.is_stop_grad()
         var.assign(jt.array(array))
         if frozen:

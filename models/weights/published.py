@@ -5,7 +5,7 @@
                              then each storage, how many numbers as int64, and the numbers
     Jittor's                 one pickle of arrays; then, mostly, its sha1 and the mark HCAJSLHD
 
-None is unpickled (pickles.py). Such a file does not say which network it is of.
+None is unpickled (state_dict_pickle.py). Such a file does not say which network it is of.
 """
 
 import hashlib
@@ -57,9 +57,11 @@ def fill_published(module: nn.Module, path: Path, config: NetworkConfig) -> None
     if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         name = wrong[0]
         raise CheckpointError(
-            f"{path}: does not fit {config.name} with embedding size {config.embedding_size} and input size "
+            f"does not fit {config.name} with embedding size {config.embedding_size} and input size "
             f"{config.input_size}: {len(wrong)} names or shapes differ, first {name!r} (file: {found.get(name)}, "
-            f"network: {expected.get(name)}); give what it was trained with as --net, --embedding_size, --input_size"
+            f"network: {expected.get(name)})",
+            path=path,
+            remedy="give what it was trained with as --net, --embedding_size, --input_size",
         )
     fill(variables, arrays, path)
 
@@ -73,13 +75,15 @@ def read_state_dict(path: Path) -> dict[str, Array]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path}: can't be read ({error.strerror}); name a file of weights") from error
+        raise CheckpointError(
+            f"can't be read ({error.strerror})", path=path, remedy="name a file of weights"
+        ) from error
     try:
         return _floats(_read(data), len(data))
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:200]  # zipfile's may be as long as the file
         raise CheckpointError(
-            f"{path}: not weights of PyTorch or Jittor, or damaged ones ({reason}); get the file again"
+            f"not weights of PyTorch or Jittor, or damaged ones ({reason})", path=path, remedy="get the file again"
         ) from error
 
 

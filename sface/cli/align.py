@@ -50,10 +50,12 @@ def _align(args: argparse.Namespace, output: Output) -> int:
     start = time.perf_counter()
     files.must_be_free(args.output)
     if args.output.resolve().is_relative_to(args.dir.resolve()):
-        raise UsageError(f"{args.output}: lies in {args.dir} itself; name a folder elsewhere")
+        raise UsageError(f"lies in {args.dir} itself", path=args.output, remedy="name a folder elsewhere")
     people = people_in(args.dir, endings=("",))  # any file may be a photo, or else is named in the list
     if not people:
-        raise DataError(f"{args.dir}: holds no folder per person with photos in it; put each person's photos into one")
+        raise DataError(
+            "holds no folder per person with photos in it", path=args.dir, remedy="put each person's photos into one"
+        )
     photos = [f"{person}/{name}" for person, names in people.items() for name in names]
     _must_be_listable(args.dir, photos)
     detector = load_detector(args.detector, threads=1)  # its errors come now and in one line, not from each process
@@ -112,7 +114,7 @@ def _must_be_listable(root: Path, photos: list[str]) -> None:
     """Raises DataError for a name that can't stand in a line of a UTF-8 file, among others behind tabs."""
     for photo in photos:
         if "\n" in photo or "\t" in photo or photo != photo.encode("utf-8", "ignore").decode():
-            raise DataError(f"{root}: {photo!r} has a tab, a line break or no UTF-8 in its name; rename it")
+            raise DataError(f"{photo!r} has a tab, a line break or no UTF-8 in its name", path=root, remedy="rename it")
 
 
 def _names(people: dict[str, list[str]]) -> dict[str, str]:

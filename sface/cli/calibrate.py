@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
             units, labels, skipped = _embed(faces, embedder, output)
             measured = calibrate(units, labels, args.fmr)
         except DataError as error:
-            raise DataError(f"{args.data}: {error}") from None
+            raise DataError(str(error), path=args.data) from None
     name = args.data.resolve().name
     rates = {
         "threshold": measured.threshold,
@@ -115,7 +115,7 @@ def _open(args: argparse.Namespace, size: int) -> Iterator[_Faces]:
 
         images = open_image_set(args.data)
         if images.size != size:
-            raise DataError(f"{args.data}: its crops have {images.size} pixels a side, the network takes {size}")
+            raise DataError(f"its crops have {images.size} pixels a side, the network takes {size}", path=args.data)
         yield _Faces(images.labels.tolist(), (_image(images, index) for index in range(len(images))), "aligned")
         return
     people = people_in(args.data)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..export.onnx_files.inspection import summarize
 
     if args.output is not None and args.output.suffix.lower() != ".md":
-        raise UsageError(f"{args.output}: a card is Markdown; end its name in .md")
+        raise UsageError("a card is Markdown; end its name in .md", path=args.output)
     model = _describe(summarize(args.model))
     evaluations = [(path.name, each) for path in args.evaluation for each in _of(model, path)]
     card = write_card(model, evaluations, __version__)
@@ -80,7 +80,8 @@ def _of(model: "ModelFile", path: Path) -> "list[Evaluation]":
     if not found:
         others = ", ".join(ascii(each.model_sha256)[1:-1][:12] for each in evaluations[:3])
         raise DataError(
-            f"{path}: measured on another file (sha256 {others}..., {model.name} has {model.sha256[:12]}...); run "
-            "sface eval on this one, after sface calibrate, which changes it"
+            f"measured on another file (sha256 {others}..., {model.name} has {model.sha256[:12]}...)",
+            path=path,
+            remedy="run sface eval on this one, after sface calibrate, which changes it",
         )
     return found

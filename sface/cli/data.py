@@ -60,9 +60,9 @@ def _convert(args: argparse.Namespace, output: Output) -> int:
 
     target: Path = args.output
     if target.exists() or target.is_symlink():
-        raise UsageError(f"{target}: is there already; name a new folder")
+        raise UsageError("is there already", path=target, remedy="name a new folder")
     if target.resolve().is_relative_to(args.source.resolve()):
-        raise UsageError(f"{target}: lies in {args.source} itself; name a folder elsewhere")
+        raise UsageError(f"lies in {args.source} itself", path=target, remedy="name a folder elsewhere")
     source, start = open_image_set(args.source), time.perf_counter()
     to = args.to or ("images" if source.kind == RECORDS else "records")
     with progress(len(source), "images", output) as seen:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..infer.verifier import FaceVerifier
 
     if args.face == "all":
-        raise UsageError("--face all: one face of a photo is a person's; leave it out, or name best or error")
+        raise UsageError("--face all: one face of a photo is a person's", remedy="leave it out, or name best or error")
     photos = _photos_of_people(args)
     verifier = FaceVerifier(**face_options.read(args, output), threshold=args.threshold)
     embedder = verifier.embedder
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     error = None
     if without:
         error = DataError(
-            f"{', '.join(without)}: not enrolled, as no photo of theirs can be used; give others (--person)"
+            f"{', '.join(without)}: not enrolled, as no photo of theirs can be used", remedy="give others (--person)"
         )
     again = f" ({known:,} more were in it already)" if known else ""
     output.result(
@@ -97,12 +97,14 @@ def _photos_of_people(args: argparse.Namespace) -> dict[str, list[Path]]:
         return {args.person: args.photos}
     root, *more = args.photos
     if more or root.is_file():
-        raise UsageError(f"{root}: whose photos are they? add --person NAME, or name a folder with a folder per person")
+        raise UsageError(
+            "whose photos are they? add --person NAME, or name a folder with a folder per person", path=root
+        )
     from ..datasets.image_sets import people_in
 
     people = people_in(root, endings=("",))  # any file may be a photo, or else is named in a note
     if not people:
-        raise DataError(f"{root}: holds no folder per person with photos in it; for one person's add --person NAME")
+        raise DataError("holds no folder per person with photos in it; for one person's add --person NAME", path=root)
     return {person: [root / person / name for name in names] for person, names in people.items()}
 
 

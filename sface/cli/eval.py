@@ -109,9 +109,11 @@ def _check(args: argparse.Namespace) -> None:
     for option, protocols in _FOR.items():
         given = getattr(args, option)
         if given is not None and given is not False and args.protocol not in protocols:
-            raise UsageError(f"--{option}: is for --protocol {' or '.join(protocols)}; leave it out")
+            raise UsageError(f"--{option}: is for --protocol {' or '.join(protocols)}", remedy="leave it out")
     if args.aligned and args.detector is not None:
-        raise UsageError(f"--detector {args.detector}: no face is looked for in aligned crops; leave out one of both")
+        raise UsageError(
+            f"--detector {args.detector}: no face is looked for in aligned crops", remedy="leave out one of both"
+        )
     if args.pairs is not None and args.pairs < 1:
         raise UsageError(f"--pairs {args.pairs}: must be 1 or more")
     if args.target is not None and not all(args.target):
@@ -126,12 +128,13 @@ def _open_networks(args: argparse.Namespace) -> list[Network]:
     networks = [open_network(path, args.preprocess, providers, alone=alone) for path in args.models]
     first, size = networks[0].metadata.preprocess, networks[0].metadata.input_size
     if args.preprocess not in (None, *(network.metadata.preprocess for network in networks)):
-        raise PreprocessError(f"--preprocess {args.preprocess}: all of these take {first} input; leave it out")
+        raise PreprocessError(f"--preprocess {args.preprocess}: all of these take {first} input", remedy="leave it out")
     for network in networks:
         if network.metadata.input_size != size:
             raise UsageError(
-                f"{network.path}: takes crops of {network.metadata.input_size} pixels, {networks[0].path} of {size}; "
-                "measure them one by one"
+                f"takes crops of {network.metadata.input_size} pixels, {networks[0].path} of {size}",
+                path=network.path,
+                remedy="measure them one by one",
             )
     return networks
 

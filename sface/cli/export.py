@@ -119,10 +119,12 @@ def _check_flags(args: argparse.Namespace) -> None:
     flags = _flags(args)
     if flags and not _of_weights(args):
         raise UsageError(
-            f"--{next(iter(flags))}: {args.checkpoint} is a checkpoint, which says so itself; leave it out"
+            f"--{next(iter(flags))}: {args.checkpoint} is a checkpoint, which says so itself", remedy="leave it out"
         )
     if _of_weights(args) and (missing := [f"--{flag}" for flag in _REQUIRED if flag not in flags]):
-        raise UsageError(f"{args.checkpoint}: a file of weights does not carry {', '.join(missing)}; give that too")
+        raise UsageError(
+            f"a file of weights does not carry {', '.join(missing)}", path=args.checkpoint, remedy="give that too"
+        )
 
 
 def _open(args: argparse.Namespace) -> "Source":

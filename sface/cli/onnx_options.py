@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def check_output(path: Path) -> None:
     """Raises UsageError where the file to write is a folder."""
     if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name the file, such as {path / 'model.onnx'}")
+        raise UsageError("is a folder", path=path, remedy=f"name the file, such as {path / 'model.onnx'}")
 
 
 def in_lines(precision: "Precision | None") -> str:
@@ -44,12 +44,16 @@ def read_lowering(args: argparse.Namespace) -> "Lowering | None":
     """The wish for fp16 or int8, with its crops; None for fp32. Raises UsageError, DataError."""
     if args.precision == "fp32":
         if args.calibration is not None or args.eval_set is not None:
-            raise UsageError("--calibration and --eval_set are for --precision fp16 and int8; add that or leave it out")
+            raise UsageError(
+                "--calibration and --eval_set are for --precision fp16 and int8", remedy="add that or leave it out"
+            )
         return None
     if args.target != "onnxruntime":
-        raise UsageError(f"--precision {args.precision}: files for {args.target} are fp32; leave out --target")
+        raise UsageError(f"--precision {args.precision}: files for {args.target} are fp32", remedy="leave out --target")
     if args.calibration is None:
-        raise UsageError(f"--precision {args.precision}: needs real face crops; name their folder with --calibration")
+        raise UsageError(
+            f"--precision {args.precision}: needs real face crops", remedy="name their folder with --calibration"
+        )
 
     from ..export.precision.calibration_crops import read_crops
     from ..export.precision.precision import Lowering

@@ -74,7 +74,9 @@ def run(args: argparse.Namespace, output: Output) -> int:
                 label += any(found)
                 advance()
         if not lines:
-            raise DataError(f"{args.dir}: {detector.name} found no face in any picture; choose another --detector")
+            raise DataError(
+                f"{detector.name} found no face in any picture", path=args.dir, remedy="choose another --detector"
+            )
         files.write_text(folder / "crops" / "imgs.txt", "".join(lines))
         files.write_text(folder / "crops" / "property", f"{label},{CROP_SIZE},{CROP_SIZE}\n")
 

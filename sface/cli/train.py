@@ -170,7 +170,7 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
         try:
             config, resources = run_of(checkpoint.description)
         except UsageError as error:
-            raise CheckpointError(f"{checkpoint.folder}: its settings are damaged ({error})") from None
+            raise CheckpointError(f"its settings are damaged ({error})", path=checkpoint.folder) from None
     elif args.config:
         config, resources = read_run(args.config)
     else:
@@ -188,7 +188,7 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
     if args.teacher or config.teacher:
         _check_teacher_flags(args)
     elif args.preprocess:
-        raise UsageError(f"--preprocess {args.preprocess}: is for a --teacher; leave it out")
+        raise UsageError(f"--preprocess {args.preprocess}: is for a --teacher", remedy="leave it out")
     if args.teacher and not checkpoint:
         teacher = Teacher(Path(args.teacher), args.preprocess)
         config = dataclasses.replace(config, teacher=teacher.config)
@@ -204,7 +204,7 @@ def _settings(args: argparse.Namespace, checkpoint: "Checkpoint | None") -> "tup
 def _check_teacher_flags(args: argparse.Namespace) -> None:
     for flag in _OF_THE_HEAD:
         if getattr(args, flag) is not None:
-            raise UsageError(f"--{flag} with a teacher: it takes the head's place; leave one of them out")
+            raise UsageError(f"--{flag} with a teacher: it takes the head's place", remedy="leave one of them out")
 
 
 def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) -> dict[str, Any]:
@@ -215,7 +215,9 @@ def _with_flags(fields: dict[str, Any], given: dict[str, Any], *, keep: bool) ->
         if len(_TRAINING[flag]) == 2:
             place = fields[_TRAINING[flag][0]]
         if keep and value != place[name] and flag not in _MAY_CHANGE:
-            raise UsageError(f"--{flag} {value}: the run to resume has {place[name]}; leave it out, or start a new run")
+            raise UsageError(
+                f"--{flag} {value}: the run to resume has {place[name]}", remedy="leave it out, or start a new run"
+            )
         place[name] = value
     return fields
 

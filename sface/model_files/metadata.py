@@ -104,7 +104,9 @@ def from_props(props: Mapping[str, str], file: str) -> ModelMetadata | None:
     if PREFIX + "format" not in props:
         return None
     if props[PREFIX + "format"] != FORMAT:
-        raise ModelError(f"{file}: its metadata have format {props[PREFIX + 'format']!r}; update sface to read them")
+        raise ModelError(
+            f"its metadata have format {props[PREFIX + 'format']!r}", path=file, remedy="update sface to read them"
+        )
     values: dict[str, Any] = {}
     try:
         for field in fields(ModelMetadata):
@@ -112,13 +114,17 @@ def from_props(props: Mapping[str, str], file: str) -> ModelMetadata | None:
                 values[field.name] = _TYPES.get(field.name, str)(text)
         metadata = ModelMetadata(**values)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{file}: its metadata are damaged ({error}); export the file again") from None
+        raise ModelError(f"its metadata are damaged ({error})", path=file, remedy="export the file again") from None
     for name in props:
         # Parts of it are printed: no line breaks, no colours of the terminal.
         if name.startswith(PREFIX) and not props[name].isprintable():
-            raise ModelError(f"{file}: {name} in its metadata is no text of one line; export the file again")
+            raise ModelError(
+                f"{name} in its metadata is no text of one line", path=file, remedy="export the file again"
+            )
     if metadata.preprocess not in PREPROCESS:
-        raise ModelError(f"{file}: unknown preprocess {metadata.preprocess!r} in its metadata; update sface")
+        raise ModelError(
+            f"unknown preprocess {metadata.preprocess!r} in its metadata", path=file, remedy="update sface"
+        )
     return metadata
 
 
@@ -135,9 +141,11 @@ def check_threshold(metadata: ModelMetadata, file: str) -> None:
         and all(low <= high for values in ordered for low, high in pairwise(values))
         and all(count is None or count >= 1 for count in counts)
     ):
-        raise ModelError(f"{file}: the threshold in its metadata is damaged; run sface calibrate again")
+        raise ModelError("the threshold in its metadata is damaged", path=file, remedy="run sface calibrate again")
     if not _is_cosine(metadata.published_threshold):
-        raise ModelError(f"{file}: its published threshold is {metadata.published_threshold:g}; get the file again")
+        raise ModelError(
+            f"its published threshold is {metadata.published_threshold:g}", path=file, remedy="get the file again"
+        )
 
 
 def _is_cosine(value: float | None) -> bool:

@@ -23,9 +23,11 @@ def read_model(path: Path, remedy: str) -> bytes:
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise ModelError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error}); {remedy}") from error
+        raise ModelError(
+            f"can't be read ({getattr(error, 'strerror', None) or error})", path=path, remedy=remedy
+        ) from error
     if not data:
-        raise ModelError(f"{path}: is empty; get it again, or {remedy}")
+        raise ModelError("is empty", path=path, remedy=f"get it again, or {remedy}")
     return data
 
 
@@ -39,7 +41,7 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
     """
     ort = dependencies.onnxruntime()
     if isinstance(model, bytes) and (reason := why_not_whole(model)) is not None:
-        raise ModelError(f"{file}: {reason}")
+        raise ModelError(str(reason), path=file)
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, in one line; its log would repeat it in many
     # Else the threads of one network, waiting busily for its next run, hold up the network that runs after it: a
@@ -59,7 +61,9 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
         _ = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's own errors have no common base
         raise ModelError(
-            f"{file}: onnxruntime can't load it as a network ({in_one_line(error)}); export it again or get it again"
+            f"onnxruntime can't load it as a network ({in_one_line(error)})",
+            path=file,
+            remedy="export it again or get it again",
         ) from error
     # onnxruntime goes on with the CPU, in silence, where CUDA's libraries or the GPU fail it.
     if providers != "auto" and (missing := [name for name in wanted if name not in session.get_providers()]):

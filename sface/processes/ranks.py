@@ -6,14 +6,15 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SFaceError
 from ..output import Output
 from ..runtime import dependencies
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def rank() -> int:
@@ -87,10 +88,12 @@ def communicator() -> Any:
     return _mpi().COMM_WORLD.Dup()
 
 
-def sum_over_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def sum_over_ranks(values: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
     """The sum over all processes of each value; every process must have as many."""
     if world_size() == 1:
         return values
+    import numpy as np
+
     total = np.empty_like(values)
     communicator().Allreduce(values, total)
     return total
@@ -103,6 +106,8 @@ class AnyRank:
     """
 
     def __init__(self) -> None:
+        import numpy as np
+
         self._wanted, self._answer = np.zeros(1), np.zeros(1)
         self._request: Any = None
 

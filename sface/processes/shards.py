@@ -64,10 +64,14 @@ class Shard:
                 return {name: arrays[name] for name in names}
         except FileNotFoundError:
             raise DataError(
-                f"{self.root}: photos have changed meanwhile, such as {self.photos[0]}; run the command again"
+                f"photos have changed meanwhile, such as {self.photos[0]}",
+                path=self.root,
+                remedy="run the command again",
             ) from None
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise StorageError(f"{self.file}: is damaged ({error}); remove it and run the command again") from error
+            raise StorageError(
+                f"is damaged ({error})", path=self.file, remedy="remove it and run the command again"
+            ) from error
 
 
 class Shards:

@@ -158,7 +158,7 @@ def _put_right() -> Iterator[None]:
         yield
     except SystemExit:
         # Jittor's way to say that it was last built with other flags, and has now built one part anew.
-        raise DependencyError("Jittor has rebuilt a part of itself; run the command again") from None
+        raise DependencyError("Jittor has rebuilt a part of itself", remedy="run the command again") from None
     finally:
         ssl._create_default_https_context = https_context
         for number, handler in handlers.items():

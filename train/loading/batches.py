@@ -45,7 +45,7 @@ class BatchMaker:
             raise UsageError(f"a batch of {batch_size} can't be shared out evenly over {ranks} ranks: change its size")
         if batch_size > len(image_set):
             raise UsageError(
-                f"{image_set.root}: {len(image_set)} images can't fill a batch of {batch_size}: choose a smaller one"
+                f"{len(image_set)} images can't fill a batch of {batch_size}: choose a smaller one", path=image_set.root
             )
         if seed < 0:
             raise UsageError(f"the seed {seed} is negative: choose one from 0 up")
@@ -97,8 +97,9 @@ class BatchMaker:
         if bad > UNREADABLE_SHARE * whole:
             first = "; ".join(list(self.unreadable.values())[:3])
             raise DataError(
-                f"{self.image_set.root}: {bad} of {whole} images can't be read, more than "
-                f"{UNREADABLE_SHARE:.0%}; get the set again or mend it. The first: {first}"
+                f"{bad} of {whole} images can't be read, more than {UNREADABLE_SHARE:.0%}",
+                path=self.image_set.root,
+                remedy=f"get the set again or mend it. The first: {first}",
             )
 
     def _plan(self, epoch: int) -> None:

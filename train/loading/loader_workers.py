@@ -140,7 +140,7 @@ class LoaderWorkers:
         if code is None:
             return SFaceError(f"{self._name(number)} ended {at}, nobody knows why")
         if code >= 0:
-            return SFaceError(f"{self._name(number)} ended with exit code {code} {at}; see above for why")
+            return SFaceError(f"{self._name(number)} ended with exit code {code} {at}", remedy="see above for why")
         with suppress(ValueError):
             ending = signal.Signals(-code).name
             hint = "; the system does so when memory runs short: try fewer --num_workers" if code == -9 else ""

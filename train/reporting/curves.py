@@ -32,7 +32,7 @@ def draw_curves(outdir: Path) -> Path:
     """
     records = read_records(outdir)
     if not records:
-        raise DataError(f"{outdir / LOG}: holds no measurement to draw")
+        raise DataError("holds no measurement to draw", path=outdir / LOG)
     path = outdir / CURVES
     with warnings.catch_warnings():
         # A curve without extent, a set's name with a letter that the font lacks: the picture is there all the same.

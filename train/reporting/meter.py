@@ -47,8 +47,9 @@ class Watch:
         means = sum_over_ranks(own) / world_size()
         if not np.isfinite(means).all():
             raise DivergedError(
-                f"{self._outdir}: the loss is not a number at step {step}; go on from the last checkpoint, or start "
-                "again, with a lower --lr"
+                f"the loss is not a number at step {step}",
+                path=self._outdir,
+                remedy="go on from the last checkpoint, or start again, with a lower --lr",
             )
         seconds, steps = self._clock.lap(), len(self._window)
         measurement = Measurement(

@@ -160,7 +160,9 @@ class Progress:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StorageError(
-                f"{self._log}: could not be written ({error.strerror}); make room and go on from the last checkpoint"
+                f"could not be written ({error.strerror})",
+                path=self._log,
+                remedy="make room and go on from the last checkpoint",
             ) from error
         self._undrawn = True
 

@@ -52,7 +52,9 @@ def extreme(op_type: str, value: str) -> Rule:
         x = graph.symbol(x)
         if dim is None:
             if any(isinstance(size, BatchSize) for size in x.shape):
-                raise ModelError(f"{graph.path}: {op_type} over the batch as well can't be exported; name an axis")
+                raise ModelError(
+                    f"{graph.path}: {op_type} over the batch as well can't be exported", remedy="name an axis"
+                )
             x, dim = graph.call("reshape", x, (-1,)), 0
         values = _reduce(graph, value, x, dim, keepdims)
         index = graph.node(op_type, [x], values.shape, "int64", axis=dim, keepdims=int(keepdims))

