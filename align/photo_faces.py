@@ -92,7 +92,7 @@ class PhotoReader:
             ) from error
         except SeveralFacesError as error:
             raise SeveralFacesError(
-                str(error), path=name, remedy="cut the photo to one, or choose with --face"
+                str(error), path=name, remedy="cut the photo to one, or choose with --faces"
             ) from error
         detected = time.perf_counter()
         try:

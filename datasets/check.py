@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from ..processes.read_ahead import in_order
+from ..processes.read_ahead import read_ahead
 from ..train.loading.batches import UNREADABLE_SHARE
 from .image_sets import ImageSet
 
@@ -44,7 +44,7 @@ def check_set(images: ImageSet, seen: Callable[[], object]) -> SetCheck:
         except ImageError as error:
             return str(error)
 
-    for index, result in enumerate(in_order(digest, range(len(images)))):
+    for index, result in enumerate(read_ahead(digest, range(len(images)))):
         seen()
         if isinstance(result, str):
             unreadable[index] = result

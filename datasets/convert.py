@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DataError, ImageError
 from ..files import write_folder
-from ..processes.read_ahead import in_order
+from ..processes.read_ahead import read_ahead
 from ..train.loading.batches import UNREADABLE_SHARE
 from .encoded import suffix_of
 from .image_sets import ImageSet
@@ -73,7 +73,7 @@ class _Files:
         labels = self._source.labels
         order = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]  # -1: known to be unreadable
         self._refuse()
-        for file in in_order(self._read, map(int, order)):
+        for file in read_ahead(self._read, map(int, order)):
             self._seen()
             if isinstance(file, ImageError):
                 self._left_out.append(str(file))

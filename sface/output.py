@@ -8,7 +8,9 @@ Names of files and people come from anywhere: what people read has no character 
 
 import json
 import os
+import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +20,15 @@ from .errors import SFaceError, StorageError
 
 @dataclass
 class Output:
-    """Where a command's words go."""
+    """Where a command's words go. For a function that is called from Python: Output(quiet=True), or none.
+
+    options: the command's options by the arguments that they stand for, where their names differ ({"s": "param_s"});
+        None outside a command line. Errors name arguments; a person at a command line is told of options.
+    """
 
     as_json: bool = False
     quiet: bool = False
+    options: Mapping[str, str] | None = None
     _stdout_is_lost: bool = field(default=False, init=False, repr=False)
 
     def result(self, text: str, fields: dict[str, Any], error: SFaceError | None = None) -> None:
@@ -31,7 +38,7 @@ class Output:
         Raises StorageError where stdout can't be written, as on a full disk.
         """
         if self.as_json:
-            told = {} if error is None else _as_fields(error)
+            told = {} if error is None else self._as_fields(error)
             self._to_stdout(json.dumps({**fields, **told}, allow_nan=False))
             return
         self._to_stdout(_for_people(text))
@@ -47,9 +54,16 @@ class Output:
         """Print an error: one line for a person on stderr, an object on stdout for a program, where that can be."""
         if self.as_json and not self._stdout_is_lost:
             with suppress(StorageError):
-                self._to_stdout(json.dumps(_as_fields(error)))
+                self._to_stdout(json.dumps(self._as_fields(error)))
                 return
-        print(f"error: {_in_one_line(error)}", file=sys.stderr, flush=True)
+        print(f"error: {self._in_one_line(error)}", file=sys.stderr, flush=True)
+
+    def _as_fields(self, error: SFaceError) -> dict[str, Any]:
+        return {"error": {"code": error.code, "message": self._in_one_line(error)}}
+
+    def _in_one_line(self, error: SFaceError) -> str:
+        text = str(error) if self.options is None else with_option(error, self.options)
+        return printable(" ".join(text.split()))
 
     def _to_stdout(self, text: str) -> None:
         try:
@@ -68,12 +82,15 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _as_fields(error: SFaceError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": _in_one_line(error)}}
-
-
-def _in_one_line(error: SFaceError) -> str:
-    return printable(" ".join(str(error).split()))
+def with_option(error: SFaceError, options: Mapping[str, str]) -> str:
+    """The error's text with the option in place of the argument that it names, or behind it where it names none."""
+    if error.argument is None:
+        return str(error)
+    option = f"--{options.get(error.argument, error.argument)}"
+    named = rf"(?<![\w-]){re.escape(error.argument)}(?!\w)"
+    text, count = re.subn(named, option, error.explanation, count=1)
+    text = text if count else f"{text} ({option})"
+    return text if error.path is None else f"{error.path}: {text}"
 
 
 def _for_people(text: str) -> str:

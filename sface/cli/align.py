@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..align.choice import FACE_CHOICES
 from ..errors import DataError, UsageError
 from ..output import Output
 from ..processes.interrupt import sigterm_as_interrupt
+from . import options
 
 if TYPE_CHECKING:
     from ..align.photo_faces import PhotoReader
@@ -23,12 +23,8 @@ LEFT_OUT_LIST = "left_out.tsv"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", type=Path, help="folder that holds a folder of photos per person")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder to make")
-    parser.add_argument(
-        "--face", choices=FACE_CHOICES, default="best", help="which of a photo's faces; error: only one may be in it"
-    )
-    parser.add_argument(
-        "--detector", metavar="mtcnn|yunet|FILE", help="what finds the faces; by default YuNet if its file is known"
-    )
+    options.add_faces(parser)
+    options.add_detector(parser)
     parser.add_argument("--records", action="store_true", help="write train.rec, in place of files and imgs.txt")
 
 
@@ -60,8 +56,8 @@ def _align(args: argparse.Namespace, output: Output) -> int:
     _must_be_listable(args.dir, photos)
     detector = load_detector(args.detector, threads=1)  # its errors come now and in one line, not from each process
 
-    shards = Shards(args.output, args.dir, photos, {"detector": [detector.name, args.detector], "face": args.face})
-    shards.do(partial(open_reader, args.detector, args.face, CROP_SIZE), _crop, output)
+    shards = Shards(args.output, args.dir, photos, {"detector": [detector.name, args.detector], "face": args.faces})
+    shards.do(partial(open_reader, args.detector, args.faces, CROP_SIZE), _crop, output)
     left_out = left_out_of(shards)
     crops = Counter(
         _person(shard.photos[number]) for shard, arrays in shards.load("photo") for number in arrays["photo"]
@@ -72,7 +68,7 @@ def _align(args: argparse.Namespace, output: Output) -> int:
     labels = {person: label for label, person in enumerate(person for person in people if person in crops)}
 
     def fill(folder: Path) -> None:
-        found = _crops(shards, labels, _names(people), numbered=args.face == "all")
+        found = _crops(shards, labels, _names(people), numbered=args.faces == "all")
         sizes = {"num_classes": len(labels), "size": CROP_SIZE}
         if args.records:
             images = ((label, data) for _, label, data in found)

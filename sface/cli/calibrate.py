@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..align.crop_batches import crop_batches
 from ..errors import DataError, ImageError, NoFaceError, SFaceError, UsageError
-from ..model_files.metadata import PREPROCESS
 from ..output import Output
 from ..progress import progress
+from . import options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,12 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fmr", required=True, type=float, help="false match rate, a share such as 1e-3")
     parser.add_argument("--aligned", action="store_true", help="the files are crops, not photos")
-    parser.add_argument(
-        "--detector", metavar="mtcnn|yunet|FILE", help="what finds the faces; by default YuNet if its file is known"
-    )
-    parser.add_argument(
-        "--preprocess", choices=PREPROCESS, help="input of a file that doesn't say it: RGB 0..255, or -1..1"
-    )
+    options.add_detector(parser)
+    options.add_preprocess(parser)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:

@@ -10,6 +10,7 @@ from ..output import Output
 from ..processes.interrupt import sigterm_as_interrupt
 from ..progress import progress
 from ..runtime import dependencies
+from . import options
 
 if TYPE_CHECKING:
     from ..datasets.check import SetCheck
@@ -44,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("root", metavar="ROOT", type=Path, help="the set's folder")
     check.add_argument("--plot", metavar="FILE.png", type=Path, help="draw how many images each person has")
     for action in (convert, check):
-        # As the verb's own, which then may stand behind the action too.
-        for flag in ("--json", "--quiet"):
-            action.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        options.add_output_flags(action)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..output import Output
 from ..processes.interrupt import sigterm_as_interrupt
-from . import face_options
+from . import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", type=Path, help="a folder of photos, which may lie in folders of it")
     parser.add_argument("-o", "--output", metavar="NPZ", type=Path, required=True, help="file to write")
-    face_options.add_options(parser)
+    options.add_verification(parser)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
@@ -39,19 +39,19 @@ def _embed(args: argparse.Namespace, output: Output) -> int:
         dependencies.require("mpi4py", "train")  # now, not when all is done
     embed_photos.must_be_ours(args.output)
     photos = embed_photos.photos_in(args.dir, without=args.output)
-    options = face_options.read(args, output)
-    verifier = FaceVerifier(**options, threads=1)  # its errors come now and in one line, not from each process
+    chosen = options.read_verification(args, output)
+    verifier = FaceVerifier(**chosen, threads=1)  # its errors come now and in one line, not from each process
     embedder = verifier.embedder
-    options["model"] = str(embedder.path)
+    chosen["model"] = str(embedder.path)
     settings = {
-        **options,
+        **chosen,
         "model": embedder.sha256,
         "detector": [verifier.detector, args.detector],
         "providers": embedder.provider,
         "preprocess": embedder.metadata.preprocess,
     }
     shards = Shards(args.output, args.dir, photos, settings)
-    embed_photos.embed_shards(shards, options, verifier, output, rank=rank(), ranks=world_size())
+    embed_photos.embed_shards(shards, chosen, verifier, output, rank=rank(), ranks=world_size())
     meet()
     if rank() > 0:
         return 0

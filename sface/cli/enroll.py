@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, SFaceError, UsageError
 from ..output import Output
-from . import face_options
+from . import options
 from .gallery import in_words, people_in_words, photos_in_words
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photos of --person; else a folder that holds one a person",
     )
     parser.add_argument("--person", metavar="NAME", help="whose photos they are")
-    face_options.add_options(parser)
+    options.add_verification(parser)
     parser.add_argument("--threshold", type=float, metavar="T", help="cosine from which two people are called alike")
 
 
@@ -47,10 +47,10 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..infer.gallery.gallery_folder import changing, open_or_new
     from ..infer.verifier import FaceVerifier
 
-    if args.face == "all":
-        raise UsageError("--face all: one face of a photo is a person's", remedy="leave it out, or name best or error")
+    if args.faces == "all":
+        raise UsageError("--faces all: one face of a photo is a person's", remedy="leave it out, or name best or error")
     photos = _photos_of_people(args)
-    verifier = FaceVerifier(**face_options.read(args, output), threshold=args.threshold)
+    verifier = FaceVerifier(**options.read_verification(args, output), threshold=args.threshold)
     embedder = verifier.embedder
     new = Gallery(embedder.sha256, embedder.embedding_size)
     open_or_new(args.gallery, new)  # what is wrong with it is said now, not when all is embedded
@@ -146,7 +146,7 @@ def _embed(
 
 def _quality_notes(face: "FaceInfo") -> Iterator[str]:
     if face.found > 1:
-        yield f"{face.found} faces; one of them was taken (--face error refuses such photos)"
+        yield f"{face.found} faces; one of them was taken (--faces error refuses such photos)"
     if face.quality.sharpness < BLURRED:
         yield f"the face is blurred (sharpness {face.quality.sharpness:.0f}); better give another photo"
     if face.quality.size < SMALL:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ..errors import DataError, PreprocessError, SFaceError, UsageError
 from ..evaluate.networks_under_test import Network, open_network
 from ..evaluate.protocols import compared as eval_sets
-from ..model_files.metadata import PREPROCESS
 from ..output import Output
+from . import options
 
 if TYPE_CHECKING:
     from ..evaluate.evaluated import EvaluatedModel
@@ -53,13 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lfw-photos, pairs: the list of pairs, by default pairs.txt, pairs.csv",
     )
     add("--pairs", type=int, metavar="N", help="folders: draw so many genuine and so many impostor pairs")
-    add(
-        "--detector",
-        metavar="mtcnn|yunet|FILE",
-        help="photos: what finds the faces; by default YuNet if its file is known",
-    )
+    options.add_detector(parser)
     add("--aligned", action="store_true", help="photos: they are aligned crops")
-    add("--no-flip", dest="flip", action="store_false", help="do not add the mirror image's embedding")
+    add("--no_flip", dest="flip", action="store_false", help="do not add the mirror image's embedding")
     add(
         "--threshold", type=float, metavar="T", help="tell the error rates at this cosine; by default at the file's own"
     )
@@ -70,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HTML",
         help="write a page with figures, curves and the worst errors; it shows faces",
     )
-    add("--preprocess", choices=PREPROCESS, help="input of a file that doesn't say it: RGB 0..255, or -1..1")
-    add("--providers", metavar="NAMES", default="auto", help="what runs a file: auto, cpu, cuda, ..., with commas")
+    options.add_preprocess(parser)
+    options.add_providers(parser)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
@@ -123,7 +119,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _open_networks(args: argparse.Namespace) -> list[Network]:
-    providers = "auto" if args.providers == "auto" else args.providers.split(",")
+    providers = options.read_providers(args)
     alone = len(args.models) == 1
     networks = [open_network(path, args.preprocess, providers, alone=alone) for path in args.models]
     first, size = networks[0].metadata.preprocess, networks[0].metadata.input_size

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, metavar="FILE", help="the ONNX file to write")
     add("--check", type=Path, metavar="FILE", help="write nothing: compare this ONNX file with the checkpoint")
     add("--batch", type=int, metavar="N", help="take exactly N crops at once (default: any number)")
-    add("--unit-output", action="store_true", help="give unit vectors instead of raw embeddings")
+    add("--unit_output", action="store_true", help="give unit vectors instead of raw embeddings")
     add_options(parser)
     group = parser.add_argument_group("only with a file of weights, which does not carry them")
     add = group.add_argument
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     if args.output is not None:
         check_output(args.output)
     elif given := [flag for flag, default in _OF_THE_FILE.items() if getattr(args, flag) != default]:
-        raise UsageError(f"--check writes no file: leave out --{given[0].replace('_', '-')}")
+        raise UsageError(f"--check writes no file: leave out --{given[0]}")
     if args.batch is not None and args.batch < 1:
         raise UsageError(f"--batch {args.batch}: must be 1 or more")
     _check_flags(args)

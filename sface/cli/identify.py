@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import SFaceError
 from ..output import Output
-from . import face_options
+from . import options
 
 if TYPE_CHECKING:
     from ..align.photo_faces import FaceInfo
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gallery", metavar="GALLERY", type=Path, help="a gallery's folder, made by sface enroll")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="photos of people to be named")
-    face_options.add_options(parser)
+    options.add_verification(parser)
     parser.add_argument("--threshold", type=float, metavar="T", help="cosine; by default the one measured for the file")
 
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from ..infer.photo_embeddings import PhotoEmbeddings, embed_each
     from ..infer.verifier import FaceVerifier
 
-    verifier = FaceVerifier(**face_options.read(args, output), threshold=args.threshold)
+    verifier = FaceVerifier(**options.read_verification(args, output), threshold=args.threshold)
     embedder, details = verifier.embedder, verifier.threshold_details
     gallery = open_gallery(args.gallery, embedder.sha256)
     results = list(embed_each(verifier.reader, embedder, args.photos, flip=verifier.flip))
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     timings = {stage: sum(photo.timings[stage] for photo in taken) for stage in taken[0].timings}
     timings["search"] = 1000 * (time.perf_counter() - start)
     fpir = None if details.fmr is None else false_positives(details.fmr, len(gallery))
-    notes = [*_threshold_notes(details, len(gallery)), *([] if args.face == "all" else _several_notes(faces))]
+    notes = [*_threshold_notes(details, len(gallery)), *([] if args.faces == "all" else _several_notes(faces))]
     for note in notes:
         output.note(note)
     identified = all(one.person is not None for one in found)
@@ -125,7 +125,7 @@ def _threshold_notes(threshold: "Threshold", photos: int) -> Iterator[str]:
 
 def _several_notes(faces: "list[FaceInfo]") -> list[str]:
     return [
-        f"{face.photo}: {face.found} faces; one of them was taken (--face all takes all)"
+        f"{face.photo}: {face.found} faces; one of them was taken (--faces all takes all)"
         for face in faces
         if face.found > 1
     ]

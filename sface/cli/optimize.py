@@ -4,9 +4,9 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from ..model_files.metadata import PREPROCESS
 from ..output import Output
 from ..runtime import dependencies
+from . import options
 from .onnx_options import add_options, check_output, in_lines, read_lowering
 
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, metavar="IN", help="a face network's ONNX file: InsightFace's, OpenCV's, PyTorch's, ...")
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the ONNX file to write; it may be the same")
-    add("--preprocess", choices=PREPROCESS, help="input of a file that doesn't say it: RGB 0..255, or -1..1")
+    options.add_preprocess(parser)
     add_options(parser)
 
 

@@ -12,6 +12,7 @@ from ..output import Output
 from ..processes.interrupt import sigterm_as_interrupt
 from ..processes.parallel import in_processes
 from ..progress import progress
+from . import options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=int, default=100, metavar="N", help="how many (default: 100)")
     parser.add_argument("--photos", type=int, default=20, metavar="M", help="pictures of each of them (default: 20)")
     parser.add_argument("--seed", type=int, default=1337, help="another seed, other people (default: 1337)")
-    parser.add_argument(
-        "--detector", metavar="mtcnn|yunet|FILE", help="what finds the faces; by default YuNet if its file is known"
-    )
+    options.add_detector(parser)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:

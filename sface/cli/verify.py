@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 
 from ..output import Output
-from . import face_options
+from . import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", metavar="A", help="a photo")
     parser.add_argument("b", metavar="B", help="another photo")
-    face_options.add_options(parser)
+    options.add_verification(parser)
     parser.add_argument("--threshold", type=float, metavar="T", help="cosine; by default the one measured for the file")
     parser.add_argument("--show", type=Path, metavar="PNG", help="write a picture of what was found and compared")
 
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         from ..infer.verification_picture import check_target
 
         check_target(args.show, (args.a, args.b))
-    verifier = FaceVerifier(**face_options.read(args, output), threshold=args.threshold)
+    verifier = FaceVerifier(**options.read_verification(args, output), threshold=args.threshold)
     names = args.a, args.b
     if args.show is None:
         verification = verifier.verify(*names)

@@ -10,6 +10,7 @@ from .. import files
 from ..errors import DownloadError, ModelError, UsageError
 from ..output import Output
 from ..runtime import dependencies
+from . import options
 
 if TYPE_CHECKING:
     from ..infer.zoo.catalogue import ZooFile
@@ -31,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     getting = actions.add_parser("get", help="download a file, check its sha256, mend it where that is needed")
     getting.add_argument("name", metavar="NAME", help="sface (recognition), yunet (detection), or a name of the list")
     for action in (listing, getting):
-        # As the verb's own, which then may stand behind the action too.
-        for flag in ("--json", "--quiet"):
-            action.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        options.add_output_flags(action)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:

@@ -1,4 +1,4 @@
-"""Work on many pictures by several threads, with the results in the order of the pictures."""
+"""Work done ahead by threads, with the results in the order of the items."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -11,24 +11,34 @@ from .parallel import cores
 T = TypeVar("T")
 R = TypeVar("R")
 
-_CHUNK = 32  # items for a thread at a time: handing over each alone costs as much as reading a small file
 
+def read_ahead(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int | None = None,
+    chunk: int = 32,
+    depth: int | None = None,
+) -> Generator[R]:
+    """Yield `work(item)` of each item, done ahead by threads.
 
-def in_order(work: Callable[[T], R], items: Iterable[T]) -> Generator[R]:
-    """Yield `work(item)` of each item, done ahead by as many threads as there are cores.
+    threads  None: as many as there are cores
+    chunk    items that a thread is given at once; handing over each alone costs as much as reading a small file
+    depth    chunks that are under way or wait to be taken; None: two for each thread
 
-    Worth it where the work leaves the GIL alone, as reading files, decoding and hashing do. Only so many results wait
-    as keep the threads busy. What `work` raises is raised in its turn, and ends the rest.
+    Worth it where the work leaves the GIL alone, as reading files, decoding and hashing do. What `work` raises is
+    raised in its turn, and ends the rest.
     """
-    threads = cores()
+    threads = threads or cores()
+    depth = depth or 2 * threads
     remaining = iter(items)
     ahead: deque[Future[list[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             while True:
-                if chunk := list(islice(remaining, _CHUNK)):
-                    ahead.append(pool.submit(lambda chunk: [work(item) for item in chunk], chunk))
-                    if len(ahead) < 2 * threads:
+                if part := list(islice(remaining, chunk)):
+                    ahead.append(pool.submit(lambda part: [work(item) for item in part], part))
+                    if len(ahead) < depth:
                         continue
                 if not ahead:
                     return

@@ -7,6 +7,13 @@ from types import ModuleType
 
 from ..errors import DependencyError
 
+# What each extra brings that our code imports. Not Jittor: its import is a step of its own (train/loop.py).
+_MODULES = {
+    "eval": ("scipy", "sklearn"),
+    "export": ("onnx", "onnx_ir", "onnxscript"),
+    "train": ("safetensors", "tqdm"),
+}
+
 
 def require(module: str, extra: str) -> ModuleType:
     """Import `module`, which the extra `extra` brings. Raises DependencyError that names the extra."""
@@ -16,6 +23,13 @@ def require(module: str, extra: str) -> ModuleType:
         if error.name is None or not module.startswith(error.name):
             raise
         raise DependencyError(f"{module} is not installed: pip install 'sface[{extra}]'") from None
+
+
+def require_extra(extra: str) -> None:
+    """Raises DependencyError where a package that the extra `extra` brings is missing. For the start of a long job, so
+    that it doesn't fail at its end."""
+    for module in _MODULES[extra]:
+        require(module, extra)
 
 
 def onnxruntime() -> ModuleType:

@@ -122,7 +122,7 @@ def test_records(photos: Path, here: None) -> None:
 
 def test_which_faces(photos: Path, here: None) -> None:
     folder = photos.parent / "set"
-    assert main(call(photos, "--face", "all")) == 0
+    assert main(call(photos, "--faces", "all")) == 0
     assert (folder / "imgs.txt").read_text().splitlines()[-3:] == [
         "Cid/2-1.jpg\t1",
         "Cid/two-1.jpg\t1",
@@ -131,7 +131,7 @@ def test_which_faces(photos: Path, here: None) -> None:
     images = open_image_set(folder)
     assert not np.array_equal(images.image(4), images.image(5))
     shutil.rmtree(folder)
-    assert main(call(photos, "--face", "error")) == 0
+    assert main(call(photos, "--faces", "error")) == 0
     assert [line[:2] for line in left_out(folder)] == [
         ["Ann/text.jpg", "bad_image"],
         ["Bob/wall.png", "no_face"],
@@ -221,7 +221,7 @@ def test_calls_that_fail(photos: Path, here: None, capsys: pytest.CaptureFixture
         (folders["deep"], [], 6, "Bob: a folder in a person's folder"),
         (folders["odd"], [], 6, "has a tab, a line break or no UTF-8 in its name; rename it"),
         (photos, ["--detector", "none.onnx"], 5, "none.onnx"),
-        (photos, ["--face", "nicest"], 2, "--face"),
+        (photos, ["--faces", "nicest"], 2, "--faces"),
         (photos, ["-o", str(photos / "set")], 2, "itself; name a folder elsewhere"),
     ):
         assert main([*call(folder), *options]) == code, words

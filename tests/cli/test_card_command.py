@@ -90,7 +90,7 @@ def test_what_eval_prints_is_read(model: Path, tmp_path: Path, capsys: pytest.Ca
     crops[2::4] = crops[0]  # every second pair is of two people
     encoded = [cv2.imencode(".png", crop)[1].tobytes() for crop in crops]
     (tmp_path / "lfw.bin").write_bytes(pickle.dumps((encoded, [True, False] * 10)))
-    assert main(["eval", str(model), "--data", str(tmp_path), "--robustness", "--no-flip", "--json"]) == 0
+    assert main(["eval", str(model), "--data", str(tmp_path), "--robustness", "--no_flip", "--json"]) == 0
     printed = capsys.readouterr().out
     (tmp_path / "eval.json").write_text(printed)
     assert main(["card", str(model), "--evaluation", str(tmp_path / "eval.json")]) == 0

@@ -125,7 +125,7 @@ def test_in_words_with_the_default_model(
 
 
 def test_which_faces(photos: Path, model: Path, here: None) -> None:
-    assert main(call(photos, model, "--face", "all")) == 0
+    assert main(call(photos, model, "--faces", "all")) == 0
     arrays = read(out(photos))
     assert arrays["paths"].tolist()[-2:] == ["two.png", "two.png"]
     image, detector = load_image(photos / "two.png"), load_detector("mtcnn")
@@ -133,7 +133,7 @@ def test_which_faces(photos: Path, model: Path, here: None) -> None:
     crops = np.stack([align_face(image, face.landmarks) for face in faces])
     units = FaceVerifier(model).embedder.embed(crops).unit
     assert np.abs(arrays["embeddings"][-2:] - units).max() <= 1e-6
-    assert main(call(photos, model, "--face", "error")) == 0
+    assert main(call(photos, model, "--faces", "error")) == 0
     arrays = read(out(photos))
     assert len(arrays["paths"]) == 5
     assert arrays["left_out_paths"].tolist() == ["text.jpg", "two.png", "wall.png"]
@@ -275,7 +275,7 @@ def test_calls_that_fail(photos: Path, model: Path, here: None, capsys: pytest.C
         ([photos, "--model", photos / "text.jpg"], 5, "text.jpg"),
         ([photos, "--detector", "none.onnx"], 5, "none.onnx"),
         ([photos, "--providers", "cqu"], 2, "providers cqu"),
-        ([photos, "--face", "nicest"], 2, "--face"),
+        ([photos, "--faces", "nicest"], 2, "--faces"),
         ([photos, "-o", photos / "text.jpg" / "out.npz"], 6, "could not be written"),
     ):
         source, *options = map(str, arguments)

@@ -108,7 +108,7 @@ def test_nothing_to_enroll(tmp_path: Path, people: Path, model: Path, capsys: py
         ([tmp_path / "none.jpg", "--person", "Ada", *found], 3, "bad_image"),
         ([photo, "--model", model], 2, "usage"),
         ([people, people, "--model", model], 2, "usage"),
-        ([people, "--face", "all", "--model", model], 2, "usage"),
+        ([people, "--faces", "all", "--model", model], 2, "usage"),
         ([photo, "--person", "", "--model", model, "--aligned"], 2, "usage"),
         ([photo, "--person", "A\nB", "--model", model, "--aligned"], 2, "usage"),
         ([people / "Ada", "--model", model], 6, "data"),
@@ -230,4 +230,4 @@ def test_notes_on_poor_photos(
     assert main(["enroll", str(tmp_path / "g"), *photos, *options]) == 0
     err = capsys.readouterr().err
     assert "blurred.png: the face is blurred (sharpness " in err
-    assert "both.png: 2 faces; one of them was taken (--face error refuses such photos)" in err
+    assert "both.png: 2 faces; one of them was taken (--faces error refuses such photos)" in err

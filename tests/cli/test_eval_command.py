@@ -116,7 +116,7 @@ def test_bin_sets(model: Path, bins: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_named_sets_and_no_mirror_images(model: Path, bins: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fields = evaluate(capsys, model, "--data", bins, "--target", "mine,lfw", "--no-flip")
+    fields = evaluate(capsys, model, "--data", bins, "--target", "mine,lfw", "--no_flip")
     assert list(fields["targets"]) == ["mine", "lfw"]
     assert fields["flip"] is False
     for name, target in fields["targets"].items():

@@ -78,7 +78,7 @@ def test_the_threshold_of_the_file_and_another(
     measured = raw_metadata(threshold=own, fmr=0.01, threshold_set="x", detector="yunet")
     write_model(model, metadata=measured)
     call = ["eval", str(model), "--data", str(people), "--protocol", "folders", "--aligned"]
-    call += [] if flip else ["--no-flip"]
+    call += [] if flip else ["--no_flip"]
     given = ["--threshold", str(other)]
     for options, threshold, source, errors in (([], own, "file", [0, 6]), (given, other, "given", [27, 0])):
         at = evaluate(capsys, *call[1:], *options)["targets"]["people"]["at_threshold"]
@@ -191,7 +191,7 @@ def test_lfw_from_photos(
         ends = [(words[0], words[1]), (words[-2] if len(words) == 4 else words[0], words[-1])]
         compared.append(verifier.verify(*(lfw / name / f"{name}_{int(number):04}.jpg" for name, number in ends)))
     scores = [verification.similarity for verification in compared]
-    call = [model, "--data", lfw, "--protocol", "lfw-photos", "--detector", file, "--no-flip"]
+    call = [model, "--data", lfw, "--protocol", "lfw-photos", "--detector", file, "--no_flip"]
     for threshold in (score + step for score in scores for step in (-1e-6, 1e-6)):
         fields = evaluate(capsys, *call, "--threshold", threshold)
         target = fields["targets"]["lfw"]
@@ -252,7 +252,7 @@ def test_templates_of_lists(model: Path, people: Path, tmp_path: Path, capsys: p
     ):
         (tmp_path / "ijbc" / "meta" / name).write_text("\n".join(lines) + "\n")
     call = [model, "--data", tmp_path / "ijbc", "--protocol", "ijbc"]
-    plain, flipped = (evaluate(capsys, *call, *more)["targets"]["ijbc"] for more in (["--no-flip"], []))
+    plain, flipped = (evaluate(capsys, *call, *more)["targets"]["ijbc"] for more in (["--no_flip"], []))
     assert (plain["genuine"], plain["impostor"], plain["people"], plain["photos"]) == (12, 54, 4, 12)
     assert plain["points"][0]["tar"] == 1
     assert plain["xnorm"] != flipped["xnorm"]

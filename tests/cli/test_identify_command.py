@@ -80,13 +80,13 @@ def test_two_faces(real: Path, sface: Path, shared: Path, tmp_path: Path, capsys
     # Cut to the middle: some of these photos show others too.
     cv2.imwrite(str(tmp_path / "both.png"), np.concatenate([image[50:210, 50:200] for image in both], axis=1))
     options = ["--model", sface, "--detector", "mtcnn"]
-    code, fields = told(["identify", real, tmp_path / "both.png", *options, "--face", "all"], capsys)
+    code, fields = told(["identify", real, tmp_path / "both.png", *options, "--faces", "all"], capsys)
     faces = sorted(fields["faces"], key=lambda face: face["box"][0])
     assert [face["person"] for face in faces] == ["Hugo_Chavez", "Jacques_Rogge"] and code == 0
     code, fields = told(["identify", real, tmp_path / "both.png", *options], capsys)
     assert len(fields["faces"]) == 1
-    assert f"{tmp_path / 'both.png'}: 2 faces; one of them was taken (--face all takes all)" in fields["notes"]
-    code, fields = told(["identify", real, tmp_path / "both.png", *options, "--face", "error"], capsys)
+    assert f"{tmp_path / 'both.png'}: 2 faces; one of them was taken (--faces all takes all)" in fields["notes"]
+    code, fields = told(["identify", real, tmp_path / "both.png", *options, "--faces", "error"], capsys)
     assert (code, fields["error"]["code"]) == (4, "several_faces")
 
 
@@ -172,7 +172,7 @@ def test_a_damaged_gallery(drawn: Path, people: Path, model: Path, capsys: pytes
 
 
 def test_wrong_calls(drawn: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([drawn], [drawn, "a.png", "--threshold", "2"], [drawn, "a.png", "--face", "x"]):
+    for arguments in ([drawn], [drawn, "a.png", "--threshold", "2"], [drawn, "a.png", "--faces", "x"]):
         code, fields = told(["identify", *arguments, "--model", model], capsys)
         assert (code, fields["error"]["code"]) == (2, "usage"), arguments
 

@@ -160,7 +160,7 @@ def test_what_is_refused(
 
 def test_check_takes_no_options_of_a_file(run_folder: Path, model_file: Path, folder: Path, capsys: Any) -> None:
     call = ["export", "--check", str(model_file), str(run_folder)]
-    for options in (["--precision", "fp16", "--calibration", str(folder)], ["--batch", "2"], ["--unit-output"]):
+    for options in (["--precision", "fp16", "--calibration", str(folder)], ["--batch", "2"], ["--unit_output"]):
         assert main([*call, *options]) == 2
         assert f"--check writes no file: leave out {options[0]}" in capsys.readouterr().err
 

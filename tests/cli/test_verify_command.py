@@ -103,7 +103,7 @@ def test_a_picture_of_what_was_compared(
     assert "is a photo itself" in failed(capsys)
     wide = str(tmp_path / "wide.png")
     cv2.imwrite(wide, cv2.copyMakeBorder(cv2.imread(photos[0]), 0, 0, 0, 3000, cv2.BORDER_CONSTANT))
-    assert face_verify([wide, photos[0], *arguments, str(tmp_path / "wide.webp"), "--face", "largest"]) == 0
+    assert face_verify([wide, photos[0], *arguments, str(tmp_path / "wide.webp"), "--faces", "largest"]) == 0
     assert cv2.imread(str(tmp_path / "wide.webp")).shape[1] < 3000
     capsys.readouterr()
     (tmp_path / "file").touch()
@@ -112,7 +112,7 @@ def test_a_picture_of_what_was_compared(
 
 
 @pytest.mark.parametrize(
-    ("options", "code"), [(["--face", "error"], 4), (["--face", "center"], 0), (["--aligned"], 3), (["--face", "x"], 2)]
+    ("options", "code"), [(["--faces", "error"], 4), (["--faces", "center"], 0), (["--aligned"], 3), (["--faces", "x"], 2)]
 )
 def test_which_face(
     tiny: str,

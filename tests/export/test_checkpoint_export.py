@@ -256,7 +256,7 @@ def test_a_fixed_batch(run_folder: Path, model_file: Path, tmp_path: Path, crops
 
 def test_unit_vectors(run_folder: Path, model_file: Path, tmp_path: Path, crops: np.ndarray) -> None:
     file = tmp_path / "m.onnx"
-    assert main(["export", str(run_folder), "-o", str(file), "--unit-output"]) == 0
+    assert main(["export", str(run_folder), "-o", str(file), "--unit_output"]) == 0
     x = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     (output,) = session.run(["embedding"], {"input": x})

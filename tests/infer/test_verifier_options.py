@@ -103,7 +103,7 @@ def test_which_face_of_several(tiny: Path, drawn_photos: list[Path], crowd: Path
     assert middle(taken("all")) > 900  # the one of the second photo is the most similar
     assert taken("all").similarity > max(taken("largest").similarity, taken("center").similarity)
     assert "3 faces; the largest was taken" in taken("largest").notes[0]
-    with pytest.raises(SeveralFacesError, match=r"crowd\.png: 3 faces were found; .* --face"):
+    with pytest.raises(SeveralFacesError, match=r"crowd\.png: 3 faces were found; .* --faces"):
         taken("error")
     with pytest.raises(UsageError, match="faces 'prettiest': must be one of best, largest"):
         taken("prettiest")

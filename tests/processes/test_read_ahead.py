@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sface.processes.read_ahead import in_order
+from sface.processes.read_ahead import read_ahead
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def test_results_are_in_the_order_of_the_items(count: int) -> None:
         time.sleep(0.02 if item % 64 == 0 else 0)  # later chunks are done earlier
         return item * item
 
-    assert list(in_order(slow_at_first, range(count))) == [item * item for item in range(count)]
+    assert list(read_ahead(slow_at_first, range(count))) == [item * item for item in range(count)]
 
 
 def test_several_threads_work_at_a_time() -> None:
@@ -32,7 +32,7 @@ def test_several_threads_work_at_a_time() -> None:
             meeting.wait()
         return item
 
-    assert list(in_order(meet, range(6 * 32))) == list(range(6 * 32))
+    assert list(read_ahead(meet, range(6 * 32))) == list(range(6 * 32))
 
 
 def test_it_goes_ahead_only_so_far() -> None:
@@ -43,7 +43,7 @@ def test_it_goes_ahead_only_so_far() -> None:
             taken.append(item)
             yield item
 
-    results = in_order(str, items())
+    results = read_ahead(str, items())
     for _ in range(1000):
         next(results)
     assert len(taken) < 1000 + 8 * 32
@@ -59,7 +59,7 @@ def test_an_error_comes_in_its_turn_and_ends_the_rest() -> None:
         done.add(item)
         return item
 
-    results, before = in_order(work, range(10_000)), threading.active_count()
+    results, before = read_ahead(work, range(10_000)), threading.active_count()
     with pytest.raises(ValueError, match="at 100"):
         for expected, result in enumerate(results):
             assert result == expected
@@ -70,8 +70,26 @@ def test_an_error_comes_in_its_turn_and_ends_the_rest() -> None:
 
 def test_nothing_goes_on_after_close() -> None:
     before = threading.active_count()
-    results = in_order(str, range(10_000))
+    results = read_ahead(str, range(10_000))
     next(results)
     assert threading.active_count() > before
     results.close()
     assert threading.active_count() == before
+
+
+def test_threads_chunk_and_depth_are_the_callers() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    def who(_item: int) -> str:
+        return threading.current_thread().name
+
+    results = read_ahead(who, items(), threads=1, chunk=1, depth=2)
+    names = {next(results)}
+    assert taken == [0, 1]
+    names |= set(results)
+    assert len(names) == 1
