@@ -9,9 +9,9 @@ from ..errors import DependencyError
 
 # What each extra brings that our code imports. Not Jittor: its import is a step of its own (train/loop.py).
 _MODULES = {
-    "eval": ("scipy", "sklearn"),
+    "eval": ("jinja2", "msgspec", "scipy", "sklearn"),
     "export": ("onnx", "onnx_ir", "onnxscript"),
-    "train": ("safetensors", "tqdm"),
+    "train": ("msgspec", "safetensors", "tqdm"),
 }
 
 

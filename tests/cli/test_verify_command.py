@@ -112,7 +112,8 @@ def test_a_picture_of_what_was_compared(
 
 
 @pytest.mark.parametrize(
-    ("options", "code"), [(["--faces", "error"], 4), (["--faces", "center"], 0), (["--aligned"], 3), (["--faces", "x"], 2)]
+    ("options", "code"),
+    [(["--faces", "error"], 4), (["--faces", "center"], 0), (["--aligned"], 3), (["--faces", "x"], 2)],
 )
 def test_which_face(
     tiny: str,
