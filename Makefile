@@ -1,5 +1,6 @@
 # make demo    the main job, end to end: draw faces, train, export, calibrate, verify
-# make test    the tests
+# make test    all tests
+# make check   lint, types, and the tests that compile nothing: under 3 minutes
 # make lint    ruff and mypy, as CI runs them
 #
 # Each makes its own environment in .venv first. PYTHON chooses the Python, EXTRAS what is installed:
@@ -11,12 +12,15 @@ PYTHON ?= python3
 EXTRAS ?= cpu,train,export,eval,dev
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test check lint clean
 demo: .venv/ready
 	$(BIN)/python demo/run.py $(if $(DATA),--data "$(DATA)")
 
 test: .venv/ready
 	$(BIN)/python -m pytest
+
+check: lint
+	$(BIN)/python -m pytest -q -n 2 -m "not jittor"
 
 lint: .venv/ready
 	$(BIN)/ruff check .
