@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
 from sface.datasets.check import check_set
+
 from sface.datasets.image_sets import ImageSet, open_image_set
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
 from sface.datasets.convert import Conversion, convert_to_images, convert_to_records
+
 from sface.datasets.image_sets import ImageSet, open_image_set
 from sface.errors import DataError, StorageError
 
