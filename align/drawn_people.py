@@ -103,8 +103,10 @@ def draw_people(
     detector  what finds the faces: "mtcnn", "yunet" or a YuNet file; None: see `load_detector`
     output    where progress is shown; None: nowhere
 
-    The work is done on all cores. Raises UsageError for an argument that can't be, DataError where no face was found
-    in any picture, ModelError where the detector can't be loaded, StorageError where the disk refuses.
+    The work is done on all cores, by spawned processes: a script calls it under `if __name__ == "__main__":`.
+
+    Raises UsageError for an argument that can't be, DataError where no face was found in any picture, ModelError where
+    the detector can't be loaded, StorageError where the disk refuses.
     """
     for name, value, low, high in (
         ("people", people, 1, MAX_PEOPLE),

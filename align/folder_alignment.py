@@ -96,8 +96,9 @@ def align_folder(
     records        write `train.rec`, in place of image files and `imgs.txt`
     output         where progress and notes go; None: nowhere
 
-    The work is done on all cores. What is done is kept in a hidden folder beside `output_folder` until that is in
-    place, so that the same call goes on where an interrupted one was.
+    The work is done on all cores, by spawned processes: a script calls it under `if __name__ == "__main__":`. What is
+    done is kept in a hidden folder beside `output_folder` until that is in place, so that the same call goes on where
+    an interrupted one was.
 
     Raises UsageError for an argument that can't be, DataError where `photos` holds no photo of a person or all are
     left out, NoFaceError where no photo has a face, ModelError where the detector can't be loaded, StorageError where

@@ -14,7 +14,7 @@ from ..output import Output
 from ..processes.read_ahead import read_ahead
 from ..progress import progress
 from ..runtime import dependencies
-from .class_size_plot import draw_class_sizes
+from .class_size_plot import plot_class_sizes
 from .image_sets import UNREADABLE_SHARE, ImageSet, open_image_set
 
 _DIGEST = 16  # bytes of the sha256 that are kept of each image: two different ones agree by chance in no set
@@ -73,7 +73,7 @@ def check(
     """Decode every image of a training set: count people and images, find what can't be read and what is there twice.
 
     root    the set's folder
-    plot    PNG file to write: how many images each person has, see `draw_class_sizes`
+    plot    PNG file to write: how many images each person has, see `plot_class_sizes`
     output  where progress is shown; None: nowhere
 
     Raises DataError where the set can't be opened, UsageError where `plot` is no PNG file's name, DependencyError
@@ -94,7 +94,7 @@ def check(
         (within if np.ptp(images.labels[group]) == 0 else across).append(group)
     sizes = np.bincount(images.labels[images.labels >= 0], minlength=images.num_classes)
     if plot is not None:
-        draw_class_sizes(sizes, f"{images.name}: {len(images):,} images", plot)
+        plot_class_sizes(sizes, f"{images.name}: {len(images):,} images", plot)
     return SetCheck(images, sizes, unreadable, within, across, plot)
 
 
