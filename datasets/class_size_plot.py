@@ -18,7 +18,7 @@ def plot_class_sizes(sizes: NDArray[np.int64], title: str, path: Path) -> None:
 
     Two panels: how many people have how many images, and all people side by side, those with most images first.
     """
-    # matplotlib's objects without pyplot: no state that others could disturb, and imported where something is plotted alone.
+    # No pyplot, whose state others could disturb; imported only where it is needed.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
