@@ -65,7 +65,8 @@ def convert(
 
     source  folder with `train.rec`, with `imgs.txt`, or with a folder per person
     target  folder to make, which must not exist; it appears as a whole or not at all
-    to      "records": `train.rec` as MXNet reads it; "images": image files and `imgs.txt`; None: what `source` is not
+    to      "records": `train.rec` as MXNet reads it; "images": image files and `imgs.txt`; None: "images" where
+            `source` holds `train.rec`, else "records"
     output  where progress is shown; None: nowhere
 
     Images are in the order of their people and, of each, as before. What is no image file, or one that was cut off, is
