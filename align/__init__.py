@@ -1,4 +1,4 @@
-"""Photo → upright RGB image → faces with five landmarks → aligned crop.
+"""Photo → upright RGB image → faces with five landmarks → aligned crop; folders of photos → training sets.
 
     load_image         file, bytes, Pillow image or array → uint8 (H, W, 3) RGB, upright
     load_detector      "mtcnn", "yunet" or a YuNet file → Detector
@@ -6,6 +6,8 @@
     find_faces         image, detector → the faces that the photo is of
     align_face         image, landmarks → crop
     measure_quality    crop, landmarks → Quality: sharpness, brightness, size, yaw, roll
+    align_folder       a folder of photos per person → AlignedFolder: a training set of crops
+    draw_people        a set of made-up people → DrawnPeople: pictures, and a training set of crops
     TEMPLATE           where the five landmarks lie in the crop
     CROP_SIZE          side of the crop, in pixels
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from .detectors.detector import load_detector as load_detector
     from .detectors.face import Face as Face
     from .detectors.find import find_faces as find_faces
+    from .drawn_people import DrawnPeople as DrawnPeople
+    from .drawn_people import draw_people as draw_people
+    from .folder_alignment import AlignedFolder as AlignedFolder
+    from .folder_alignment import align_folder as align_folder
     from .image_file import load_image as load_image
     from .quality import Quality as Quality
     from .quality import measure_quality as measure_quality
@@ -38,6 +44,10 @@ _HOMES = {
     "align_face": "crop",
     "Quality": "quality",
     "measure_quality": "quality",
+    "align_folder": "folder_alignment",
+    "AlignedFolder": "folder_alignment",
+    "draw_people": "drawn_people",
+    "DrawnPeople": "drawn_people",
     "TEMPLATE": "crop",
     "CROP_SIZE": "crop",
 }
@@ -51,6 +61,10 @@ __all__ = [
     "align_face",
     "measure_quality",
     "Quality",
+    "align_folder",
+    "AlignedFolder",
+    "draw_people",
+    "DrawnPeople",
     "TEMPLATE",
     "CROP_SIZE",
 ]

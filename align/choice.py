@@ -1,4 +1,4 @@
-"""Which of a photo's faces are taken. Imports nothing, for options that name it."""
+"""Which of a photo's faces are taken: argument `faces`. Imports nothing, for options that name it."""
 
 from typing import Literal, get_args
 

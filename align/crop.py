@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..runtime.opencv import cv2
-from .similarity import fit_similarity
+from .similarity import Fit, fit_similarity
 
 CROP_SIZE = 112
 # x, y in pixels of a crop of 112: image-left eye, image-right eye, nose, image-left and image-right mouth corner.
@@ -18,20 +18,23 @@ TEMPLATE.setflags(write=False)
 _MARGIN = 3  # pixels: more than interpolation reads beside a point
 
 
-def align_face(image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int = CROP_SIZE) -> NDArray[np.uint8]:
+def align_face(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int = CROP_SIZE, *, fit: Fit = "closed-form"
+) -> NDArray[np.uint8]:
     """Cut a face out so that its landmarks lie on the template: uint8 (size, size, 3) RGB.
 
     image      uint8 (H, W, 3) RGB, upright
     landmarks  (5, 2), x and y in pixels of the image, in the template's order
     size       side of the crop in pixels; the template grows with it
+    fit        what computes the transform, equal to rounding: "closed-form", or "scikit-image" (its import takes 0.2 s)
 
     The similarity transform (rotation, scale, shift) with the least squared error is taken (Umeyama, IEEE TPAMI
     1991); what lies beyond the photo is black. Raises ImageError where no such transform exists: landmarks that are
-    all the same point or not numbers.
+    all the same point or not numbers. Raises UsageError for an unknown `fit`.
     """
     points = np.asarray(landmarks, dtype=np.float64)
     usable = points.shape == TEMPLATE.shape and np.isfinite(points).all() and 1e-3 < np.ptp(points, axis=0).max() < 1e6
-    fitted = fit_similarity(points, TEMPLATE.astype(np.float64) * (size / CROP_SIZE)) if usable else None
+    fitted = fit_similarity(points, TEMPLATE.astype(np.float64) * (size / CROP_SIZE), fit) if usable else None
     scale = 0.0 if fitted is None else float(np.hypot(fitted[0, 0], fitted[1, 0]))
     if fitted is None or scale == 0:
         raise ImageError(f"a face can't be aligned by the landmarks {points.tolist()}")

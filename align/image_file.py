@@ -5,54 +5,46 @@ from __future__ import annotations
 
 import io
 import os
-import struct
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.picture_files import DAMAGED, FORMATS
 from ..errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pillow reads more; what is missing here is rare among photos, or starts another program (EPS).
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
-# What is a picture in a folder of other files too: endings of names, in small letters. Not GIF, as training, which
-# decodes with OpenCV, reads none.
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
-
-# What Pillow raises on damaged files, besides OSError; Warning where the caller turns warnings into errors.
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error, zlib.error, Warning)
+# Order of an array's channels. Inside the program an image is RGB; OpenCV, insightface and uniface have BGR.
+Color = Literal["rgb", "bgr"]
 
 _ORIENTATION = 0x0112  # the EXIF tag
-
-# Pixels a side: face crops have some hundred, and a file of a few kilobytes may say that it has gigabytes of them.
-LARGEST_CROP = 1024
-
-# JPEG markers that begin a frame, whose size follows.
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def load_image(
     source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8],
     *,
+    color: Color = "rgb",
     max_pixels: int = 50_000_000,
     name: str | None = None,
 ) -> NDArray[np.uint8]:
     """Read a photo: uint8 (H, W, 3) RGB, upright (turned as its EXIF orientation says).
 
     source      a path, the bytes of a file, a file open in binary mode, a Pillow image, or an array: uint8 (H, W, 3)
-                RGB or (H, W) grey, upright, taken as it is
+                in the order that `color` says or (H, W) grey, upright
+    color       "rgb" or "bgr": order of an array's channels; of files, bytes and Pillow images it is known
     max_pixels  larger pictures are refused by their header, before any memory is spent on them; not for arrays
     name        what errors call a source that is no path; by default "image", or the name that an open file has
 
     JPEG, PNG, WebP, BMP, TIFF, GIF (first frame), PPM; grey, palette and CMYK become RGB, 16 bits become 8,
     transparent parts become white. Raises ImageError that names the file ("image" where it has no name) when it is
-    missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above.
+    missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above, or
+    `color` unknown.
     """
+    if color not in get_args(Color):
+        raise UsageError(f"color {color!r}: must be 'rgb' or 'bgr'", argument="color")
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         try:
@@ -62,7 +54,7 @@ def load_image(
             raise ImageError(f"can't be opened ({getattr(error, 'strerror', None) or error})", path=path) from error
     name = name or str(getattr(source, "name", "image"))
     if isinstance(source, np.ndarray):
-        return _from_array(source, name)
+        return _from_array(source, color, name)
     if isinstance(source, bytes):
         return _read(io.BytesIO(source), name, max_pixels)
     from PIL import Image
@@ -75,41 +67,12 @@ def load_image(
     raise UsageError(f"{kind} is not a picture", remedy="give a path, bytes, a file, a Pillow image or an array")
 
 
-def is_larger_than_crop(data: bytes) -> bool | None:
-    """Whether an image file says that it has more than LARGEST_CROP pixels a side; nothing is decoded.
-
-    None where that can't be told: it is of none of `FORMATS`, or damaged.
-    """
-    if data.startswith(b"\xff\xd8"):
-        size = _jpeg_size(data)  # a tenth of Pillow's time
-    else:
-        from PIL import Image
-
-        try:
-            size = Image.open(io.BytesIO(data), formats=FORMATS).size
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            return True
-        except _DAMAGED:
-            return None
-    return None if size is None else max(size) > LARGEST_CROP
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    place = 2
-    while data[place : place + 1] == b"\xff" and place + 9 <= len(data):
-        marker = data[place + 1]
-        if marker in _FRAMES:
-            return int.from_bytes(data[place + 5 : place + 7]), int.from_bytes(data[place + 7 : place + 9])
-        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4])  # 255: padding
-    return None
-
-
-def _from_array(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[Any], color: Color, name: str) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
-        raise ImageError(
-            f"an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}", path=name
-        )
-    return np.ascontiguousarray(array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2))
+        raise ImageError(f"an array must be uint8 (H, W, 3) or (H, W) grey, not {array.dtype} {array.shape}", path=name)
+    if array.ndim == 2:
+        return np.repeat(array[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(array[:, :, ::-1] if color == "bgr" else array)
 
 
 def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
@@ -125,7 +88,7 @@ def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
         raise ImageError(f"is not a picture ({', '.join(FORMATS)}), or its start is damaged", path=name) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("has too many pixels", path=name, remedy=f"make it smaller ({error})") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ImageError(f"is damaged or truncated ({error})", path=name) from error
     return _decode(picture, name, max_pixels)
 
@@ -139,7 +102,7 @@ def _decode(picture: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint
     try:
         pixels = _to_rgb(picture, name)
         orientation = picture.getexif().get(_ORIENTATION, 1)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ImageError(f"is damaged or truncated ({error})", path=name) from error
     return np.ascontiguousarray(_upright(pixels, orientation))
 

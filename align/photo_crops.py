@@ -1,5 +1,6 @@
 """Photos → the crop of one face of each, cut out by several processes ahead of the network that takes them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +25,7 @@ Crop: TypeAlias = NDArray[np.uint8] | SFaceError
 
 @contextmanager
 def crops_ahead(
-    photos: Sequence[Path], size: int, *, detector: str | None = None, aligned: bool = False
+    photos: Sequence[Path], size: int, *, detector: str | os.PathLike[str] | None = None, aligned: bool = False
 ) -> Iterator[Iterator[Crop]]:
     """Gives of each photo, in their order, the crop of its large face near the centre, `size` pixels wide and high.
 

@@ -1,5 +1,6 @@
 """The faces of a shard's photos, and why the other photos have none."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ from ..processes.shards import Arrays, Shard, Shards
 from .choice import FaceChoice
 from .detectors.detector import load_detector
 from .photo_faces import PhotoFaces, PhotoReader
-from .similarity import load_scikit_image
 
 # Of a shard's arrays, those that say what was left out.
 LEFT_OUT = ("left_out", "codes", "reasons")
@@ -37,22 +37,24 @@ class ShardFaces:
         }
 
 
-def open_reader(detector: str | None, choice: FaceChoice, size: int, *, aligned: bool = False) -> PhotoReader:
-    """The reader of a process that reads many photos; aligned: they are crops, in which no face is looked for."""
-    load_scikit_image()
-    return PhotoReader(None if aligned else load_detector(detector, threads=1), choice, size)
+def open_reader(
+    detector: str | os.PathLike[str] | None, faces: FaceChoice, size: int, *, aligned: bool = False
+) -> PhotoReader:
+    """The reader of a process that reads many photos, which fits with scikit-image.
+
+    aligned: the photos are crops, in which no face is looked for.
+    """
+    return PhotoReader(None if aligned else load_detector(detector, threads=1), faces, size, fit="scikit-image")
 
 
 def read_shard(reader: PhotoReader, shard: Shard) -> ShardFaces:
     """Take the faces from each photo of a shard; a photo that gives none is left out with the reason."""
     faces = ShardFaces([], [])
     for number, name in enumerate(shard.photos):
-        path = shard.root / name
         try:
-            faces.taken.append((number, reader.read(path)))
+            faces.taken.append((number, reader.read(shard.root / name)))
         except (ImageError, NoFaceError, SeveralFacesError) as error:
-            reason = " ".join(str(error).removeprefix(f"{path}: ").split())
-            faces.left_out.append((number, error.code, reason))
+            faces.left_out.append((number, error.code, " ".join(error.explanation.split())))
     return faces
 
 
@@ -77,8 +79,10 @@ def left_out_of(shards: Shards) -> list[LeftOut]:
 def none_left(left_out: list[LeftOut]) -> NoFaceError | DataError:
     """The error for photos that were all left out."""
     first = left_out[0]
-    kind = NoFaceError if all(photo.code == NoFaceError.code for photo in left_out) else DataError
-    return kind(f"all {len(left_out):,} photos were left out; the first, {first.photo}: {first.reason}")
+    text = f"all {len(left_out):,} photos were left out; the first, {first.photo}: {first.reason}"
+    if all(photo.code == NoFaceError.code for photo in left_out):
+        return NoFaceError(text, argument="detector")  # the reason names it
+    return DataError(text)
 
 
 def in_words(left_out: Counter[str]) -> str:

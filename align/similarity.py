@@ -1,36 +1,44 @@
-"""The similarity transform (turn, scale, shift) that brings points nearest to others: scikit-image's, or our own equal.
+"""The similarity transform (rotation, scale, shift) that brings points nearest to others.
 
-Loading scikit-image takes longer than all that a single verification does. So it is used where it has been loaded, and
-until then the transform is computed here; both are equal to rounding (tests/align/test_similarity.py).
+Two implementations, equal to rounding (tests/align/test_similarity.py). The caller says which:
+
+    "scikit-image"  for what makes training sets, evaluations and galleries, so that the aligner is a known one
+    "closed-form"   for a single verification, which can't wait for the import of scikit-image (0.2 s)
+
+Both give the least squared error, by the method of Umeyama (IEEE TPAMI 1991).
 """
 
-import sys
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UsageError
+
+Fit = Literal["scikit-image", "closed-form"]
 Points = NDArray[np.float64]
 
 
-def load_scikit_image() -> None:
-    """Load it, for work on many photos."""
-    import skimage.transform  # noqa: F401
-
-
-def fit_similarity(points: Points, target: Points) -> NDArray[np.float64] | None:
-    """The matrix (2, 3) of the similarity transform with the least squared error from points (N, 2) to target (N, 2).
-
-    None where there is none: all points are the same. The method is that of Umeyama (IEEE TPAMI 1991).
+def fit_similarity(points: Points, target: Points, fit: Fit) -> NDArray[np.float64] | None:
+    """The matrix (2, 3) of the transform from points (N, 2) to target (N, 2); None where there is none: all points are
+    the same. Raises UsageError for an unknown `fit`.
     """
-    scikit_image = sys.modules.get("skimage.transform")
-    if scikit_image is None:
-        return _fit(points, target)
-    transform = scikit_image.SimilarityTransform.from_estimate(points, target)
+    if fit == "closed-form":
+        return _closed_form(points, target)
+    if fit == "scikit-image":
+        return _scikit_image(points, target)
+    raise UsageError(f"fit {fit!r}: must be one of {', '.join(get_args(Fit))}", argument="fit")
+
+
+def _scikit_image(points: Points, target: Points) -> NDArray[np.float64] | None:
+    from skimage.transform import SimilarityTransform
+
+    transform = SimilarityTransform.from_estimate(points, target)
     return np.array(transform.params[:2]) if transform else None
 
 
-def _fit(points: Points, target: Points) -> NDArray[np.float64] | None:
-    # As complex numbers a turn and a scale are one factor, and its least-squares estimate is a quotient.
+def _closed_form(points: Points, target: Points) -> NDArray[np.float64] | None:
+    # As complex numbers a rotation and a scale are one factor, and its least-squares estimate is a quotient.
     z, w = points @ [1, 1j], target @ [1, 1j]
     z_mean, w_mean = z.mean(), w.mean()
     z, w = z - z_mean, w - w_mean

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.datasets.image_sets import open_image_set
+from sface.datasets import open_image_set
 from sface.datasets.records import RecordFile
 from sface.train.loading.loader import Loader
 

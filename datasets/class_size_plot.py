@@ -13,12 +13,12 @@ from ..files import write_atomically
 _BARS = 60  # at most
 
 
-def draw_class_sizes(sizes: NDArray[np.int64], title: str, path: Path) -> None:
-    """Draw `sizes` (C,), the images of each person, as the PNG file `path`. Raises StorageError.
+def plot_class_sizes(sizes: NDArray[np.int64], title: str, path: Path) -> None:
+    """Plot `sizes` (C,), the images of each person, as the PNG file `path`. Raises StorageError.
 
     Two panels: how many people have how many images, and all people side by side, those with most images first.
     """
-    # matplotlib's objects without pyplot: no state that others could disturb, and imported by who draws alone.
+    # No pyplot, whose state others could disturb; imported only where it is needed.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

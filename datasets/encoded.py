@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..align.image_file import LARGEST_CROP, is_larger_than_crop
 from ..errors import ImageError
 from ..runtime.opencv import cv2
+from .picture_files import LARGEST_CROP, is_larger_than_crop
 
 _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
 

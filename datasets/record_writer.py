@@ -13,8 +13,8 @@ from typing import BinaryIO, TextIO
 
 from ..errors import DataError
 from ..files import write_folder
-from .image_sets import INDEX, PROPERTY, RECORDS
 from .records import FIRST, HEADER, LAST, MAGIC, MAGIC_BYTES, MIDDLE, PART, WHOLE
+from .set_files import INDEX, PROPERTY, RECORDS
 
 _MOST_RECORDS = 1 << 24  # their numbers are written as float32
 _TOO_LONG = 1 << 29  # bytes of a record
@@ -33,7 +33,7 @@ def write_record_set(folder: Path, images: Iterable[tuple[int, bytes]], *, num_c
     """Make `folder`, which must not exist, with train.rec, train.idx and property in it, at once.
 
     images: class and image file of each, in the order of the classes, which are 0 .. num_classes - 1; they are
-    written as they come, so that none is kept in memory. size: edge of the crops in pixels.
+    written as they come, so that none is kept in memory. size: side of the crops in pixels.
 
     A class may have no image. Raises StorageError where the disk refuses or `folder` exists, DataError where the
     format can't hold the set, and what `images` raises; then no folder is left behind.

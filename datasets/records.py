@@ -94,7 +94,11 @@ class RecordFile:
             content = self._content(int(first[-1]))
             people, image = self._parse(int(first[-1]), content, len(content))
         except ImageError as error:
-            raise DataError(f"{error}; this is no RecordIO file with its index, get both files again") from error
+            raise DataError(
+                error.reason,
+                path=error.path,
+                remedy="this is no RecordIO file with its index, get both files again",
+            ) from error
         if image < len(content):
             return
         if not 2 <= people <= self._numbers.max() + 1:
@@ -157,7 +161,7 @@ class RecordFile:
         return data
 
     def _damaged(self, position: int, reason: str) -> ImageError:
-        return ImageError(f"{self.where(position)} is damaged ({reason})")
+        return ImageError(f"record {self._numbers[position]} is damaged ({reason})", path=self.path)
 
 
 def _read_index(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

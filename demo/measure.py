@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.datasets.image_sets import ImageSet, open_image_set
+from sface.datasets import ImageSet, open_image_set
 from sface.evaluate.figures.metrics import squared_distances, ten_fold_accuracy
 from sface.evaluate.figures.pairs import draw_pairs, similarities
 from sface.infer import FaceEmbedder

@@ -18,7 +18,7 @@ from sface.align import align_face, load_image
 from sface.train.reporting.run_log import read_log
 
 
-def draw(file: Path, run: Path, pairs: Sequence[Pair], decisions: Sequence[dict[str, Any]]) -> None:
+def write_picture(file: Path, run: Path, pairs: Sequence[Pair], decisions: Sequence[dict[str, Any]]) -> None:
     """Write `file`. `decisions` are face-verify's JSON, one for each pair."""
     figure = plt.figure(figsize=(13, 8.5), layout="constrained")
     grid = figure.add_gridspec(3, 5, height_ratios=[1, 1, 1])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.datasets.image_sets import ImageSet, open_image_set
+from sface.datasets import ImageSet, open_image_set
 from sface.errors import DataError, ImageError
 from sface.runtime.opencv import cv2
 
@@ -22,7 +22,9 @@ def split(data: Path, train: Path, calibrate: Path, held_out: Path) -> None:
     image_set = open_image_set(data)
     people = np.random.default_rng(0).permutation(np.unique(image_set.labels[image_set.labels >= 0]))[:MOST_PEOPLE]
     if len(people) < FEWEST_PEOPLE:
-        raise DataError(f"{data}: {len(people)} people are too few for a demo; it takes {FEWEST_PEOPLE} or more")
+        raise DataError(
+            f"{len(people)} people are too few for a demo", path=data, remedy=f"it takes {FEWEST_PEOPLE} or more"
+        )
     judged, measured = min(HELD_OUT, len(people) // 4), min(CALIBRATE, len(people) // 6)
     _write(image_set, people[:judged], held_out)
     _write(image_set, people[judged : judged + measured], calibrate)

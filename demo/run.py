@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import Pair, measure
-from picture import draw
+from picture import write_picture
 from real_set import split
 
 from sface.errors import SFaceError
@@ -93,7 +93,7 @@ def main() -> int:
     except (Failure, SFaceError) as failure:
         sys.stderr.write(f"error: {failure}\n")
         return 2
-    draw(out / "demo.png", out / "run", pairs, decisions)
+    write_picture(out / "demo.png", out / "run", pairs, decisions)
 
     rows = [(label, f"{seconds:.0f} s") for label, seconds in steps.seconds.items() if label != "verify"]
     rows += [

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..align.photo_shards import ShardFaces, left_out_of, none_left, open_reader, read_shard
 from ..align.quality import Quality
-from ..align.similarity import load_scikit_image
 from ..errors import DataError, ModelError, UsageError
 from ..model_files.onnx_session import CPU
 from ..output import Output
@@ -72,7 +71,7 @@ def embed_shards(
         shards.do(start, _embed_shard, output, rank=rank, ranks=ranks)
         return
     reader = verifier.reader
-    read = partial(open_reader, options["detector"], reader.choice, reader.size, aligned=options["aligned"])
+    read = partial(open_reader, options["detector"], reader.faces, reader.size, aligned=options["aligned"])
 
     def embed(shard: Shard, faces: ShardFaces) -> None:
         shard.store(_embedded(verifier, faces))
@@ -105,8 +104,8 @@ def gather(shards: Shards, model_sha256: str) -> Arrays:
 
 
 def _open_verifier(options: Mapping[str, Any], sha256: str) -> FaceVerifier:
-    load_scikit_image()
     verifier = FaceVerifier(**options, threads=1)
+    verifier.reader.fit = "scikit-image"
     if verifier.embedder.sha256 != sha256:
         raise ModelError("has changed meanwhile", path=verifier.embedder.path, remedy="run the command again")
     return verifier

@@ -68,7 +68,7 @@ def _column(image: NDArray[np.uint8], face: FaceInfo) -> "Image.Image":
     pen.rectangle([scale * value for value in face.box], outline=_MARK, width=3)
     for x, y in face.landmarks:
         pen.ellipse([scale * x - 4, scale * y - 4, scale * x + 4, scale * y + 4], fill=_MARK)
-    crop = Image.fromarray(align_face(image, np.array(face.landmarks, dtype=np.float32), CROP))
+    crop = Image.fromarray(align_face(image, face.landmarks, CROP))
     column = Image.new("RGB", (max(photo.width, CROP), PHOTO + GAP + CROP), "white")
     column.paste(photo, (0, 0))
     column.paste(crop, ((column.width - CROP) // 2, PHOTO + GAP))

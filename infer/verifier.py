@@ -115,7 +115,7 @@ class FaceVerifier:
         Raises what `verify` raises, for the first photo without an embedding; UsageError where `faces` is "all" and
         photos may have several.
         """
-        if self.reader.choice == "all" and self.reader.detector is not None:
+        if self.reader.faces == "all" and self.reader.detector is not None:
             raise UsageError("embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'")
         units = np.empty((len(photos), self.embedder.embedding_size), dtype=np.float32)
         for start in range(0, len(photos), CHUNK):
@@ -136,7 +136,7 @@ class FaceVerifier:
         timings = {stage: round(one.timings[stage] + other.timings[stage], 3) for stage in one.timings}
         notes = list(self.threshold_details.notes)
         faces = one.faces[i], other.faces[j]
-        notes += [f"{face.photo}: {face.found} faces; {_TAKEN[self.reader.choice]}" for face in faces if face.found > 1]
+        notes += [f"{face.photo}: {face.found} faces; {_TAKEN[self.reader.faces]}" for face in faces if face.found > 1]
         return Verification(
             same=similarity >= self.threshold,
             similarity=similarity,

@@ -17,7 +17,7 @@ from tests.paths import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "demo"))
 
 from measure import Pair, measure
-from picture import draw
+from picture import write_picture
 from real_set import split
 
 
@@ -78,5 +78,5 @@ def test_measuring_and_drawing(
                 break
             capsys.readouterr()
     assert len(pairs) == 2
-    draw(tmp_path / "demo.png", run_folder, pairs, decisions)
+    write_picture(tmp_path / "demo.png", run_folder, pairs, decisions)
     assert (tmp_path / "demo.png").stat().st_size > 50_000

@@ -66,6 +66,11 @@ def test_the_script_prints_what_it_says(folder: Path) -> None:
     assert "no_face" in printed
 
 
+def test_aligning_a_folder_prints_what_it_says(folder: Path) -> None:
+    page = REPOSITORY / "docs" / "align.md"
+    assert run(examples(page), folder).strip() in page.read_text(encoding="utf-8")
+
+
 def test_the_video_finds_people(folder: Path) -> None:
     lines = run(examples(REPOSITORY / "docs" / "python" / "video.md"), folder).splitlines()
     assert [line.split()[0] for line in lines] == ["1", "6"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sface.errors import DataError
-from sface.output import Output
+from sface.output import Output, with_option
 
 from .tiny_models import raw_metadata, write_model
 
@@ -29,6 +29,23 @@ def test_what_people_read_steers_no_terminal(capsys: pytest.CaptureFixture[str])
 def test_json_keeps_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=True).result("", {"name": HOSTILE})
     assert json.loads(capsys.readouterr().out) == {"name": HOSTILE}
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (DataError("a reason"), "a reason"),
+        (DataError("detector x: unknown", path="a", argument="detector"), "a: --detector x: unknown"),
+        (DataError("no face", remedy="try another detector", argument="detector"), "no face; try another --detector"),
+        (
+            DataError("2 faces were found", remedy="choose with faces", argument="faces"),
+            "2 faces were found; choose with --faces",
+        ),
+        (DataError("is too small", remedy="give more", argument="s"), "is too small; give more (--param_s)"),
+    ],
+)
+def test_an_error_names_the_option(error: DataError, text: str) -> None:
+    assert with_option(error, {"s": "param_s"}) == text
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

@@ -6,19 +6,40 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ("sface.align", "sface.infer", "sface.export", "sface.models")
+PACKAGES = ("sface.align", "sface.datasets", "sface.infer", "sface.export", "sface.models")
 
 API = """
-sface.align.load_image(source, *, max_pixels=50000000, name=None)
+sface.align.load_image(source, *, color='rgb', max_pixels=50000000, name=None)
 sface.align.load_detector(name=None, *, threads=None)
 sface.align.Detector(*args, **kwargs)
 sface.align.Detector.detect(self, image, smallest=20)
 sface.align.Detector.refine(self, image, face)
 sface.align.Face(box, landmarks, score)
-sface.align.find_faces(image, detector, choice='best')
-sface.align.align_face(image, landmarks, size=112)
+sface.align.find_faces(image, detector, faces='best')
+sface.align.align_face(image, landmarks, size=112, *, fit='closed-form')
 sface.align.measure_quality(crop, landmarks)
 sface.align.Quality(sharpness, brightness, size, yaw, roll)
+sface.align.align_folder(photos, output_folder, *, faces='best', detector=None, records=False, output=None)
+sface.align.AlignedFolder(path, layout, photos, people, crops, left_out, people_without, detector, seconds)
+sface.align.AlignedFolder.to_dict(self)
+sface.align.draw_people(folder, *, people=100, photos=20, seed=1337, detector=None, output=None)
+sface.align.DrawnPeople(path, people, pictures, missed, detector, seed, seconds)
+sface.align.DrawnPeople.crops
+sface.align.DrawnPeople.to_dict(self)
+sface.datasets.open_image_set(root, *, labelled=True)
+sface.datasets.ImageSet(root, num_classes, size)
+sface.datasets.ImageSet.image(self, index)
+sface.datasets.ImageSet.where(self, index)
+sface.datasets.ImageSet.encoded(self, index)
+sface.datasets.convert(source, target, to=None, *, output=None)
+sface.datasets.Conversion(path, layout, people, images, left_out, seconds)
+sface.datasets.Conversion.to_dict(self)
+sface.datasets.check(root, *, plot=None, output=None)
+sface.datasets.SetCheck(images, class_sizes, unreadable, within, across, plot)
+sface.datasets.SetCheck.refused
+sface.datasets.SetCheck.to_dict(self)
+sface.datasets.draw_face(seed, person, photo, size=224)
+sface.datasets.Drawn(image, landmarks)
 sface.infer.FaceVerifier(model=None, *, detector=None, threshold=None, preprocess=None, faces='best',\
  aligned=False, flip=False, providers='auto', threads=None)
 sface.infer.FaceVerifier.threshold
@@ -30,6 +51,7 @@ sface.infer.Verification(same, similarity, threshold, threshold_source, fmr, fmr
  threshold_set, faces, model, model_sha256, detector, provider, timings, notes)
 sface.infer.Verification.to_dict(self)
 sface.infer.FaceInfo(photo, box, landmarks, score, found, quality)
+sface.infer.FaceInfo.to_dict(self)
 sface.infer.FaceEmbedder(model, *, preprocess=None, providers='auto', threads=None)
 sface.infer.FaceEmbedder.embed(self, crops, *, flip=False)
 sface.infer.Embeddings(unit, lengths)

@@ -53,8 +53,9 @@ def load_detector(name: str | os.PathLike[str] | None = None, *, threads: int | 
                 path=folder,
                 remedy=(
                     "put face_detection_yunet_2023mar.onnx of OpenCV's model zoo (or a later one) into this "
-                    "folder, or use --detector mtcnn"
+                    "folder, or use detector mtcnn"
                 ),
+                argument="detector",
             )
         name = yunet
     from .yunet import YuNet

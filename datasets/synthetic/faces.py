@@ -73,7 +73,7 @@ def _colour(rng: np.random.Generator, low: float, high: float, vivid: float = 1.
 
 
 def _pose(rng: np.random.Generator, size: int) -> Pose:
-    # The sum of two draws: most heads look nearly ahead.
+    # The sum of two random numbers: most heads look nearly ahead.
     yaw, pitch, roll = (limit * (rng.random() + rng.random() - 1) for limit in np.deg2rad([_YAW, _PITCH, _ROLL]))
     scale = size * _between(rng, 0.26, 0.32)
     x, y = (size * _between(rng, middle - 0.05, middle + 0.05) for middle in (0.5, 0.49))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.image_file import PICTURE_SUFFIXES
+from ...datasets.picture_files import PICTURE_SUFFIXES
 from ...errors import DataError
 
 # Pairs of one kind that are measured: what a false match rate of 1e-6 takes (the rule of three), done in seconds.

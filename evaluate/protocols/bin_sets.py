@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.image_file import LARGEST_CROP, is_larger_than_crop
+from ...datasets.picture_files import LARGEST_CROP, is_larger_than_crop
 from ...errors import DataError, ImageError, UsageError
 from ...runtime.opencv import cv2
 from ..figures.metrics import FOLDS

@@ -55,7 +55,7 @@ def compare_ijbc(
         path = lists.folder / lists.names[number]
         image = load_image(path)
         try:
-            return align_face(image, lists.landmarks[number], size)
+            return align_face(image, lists.landmarks[number], size, fit="scikit-image")
         except ImageError as error:
             raise ImageError(str(error), path=path) from error
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...align.image_file import PICTURE_SUFFIXES
 from ...datasets.encoded import decode
 from ...datasets.image_sets import open_image_set
+from ...datasets.picture_files import PICTURE_SUFFIXES
 from ...errors import DataError, ImageError
 
 CROPS = 400

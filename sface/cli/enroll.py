@@ -100,7 +100,7 @@ def _photos_of_people(args: argparse.Namespace) -> dict[str, list[Path]]:
         raise UsageError(
             "whose photos are they? add --person NAME, or name a folder with a folder per person", path=root
         )
-    from ..datasets.image_sets import people_in
+    from ..datasets.folders import people_in
 
     people = people_in(root, endings=("",))  # any file may be a photo, or else is named in a note
     if not people:
@@ -116,11 +116,10 @@ def _embed(
     Raises the photo's own error where there is but one and it can't be used, NoFaceError or DataError where all can't.
     """
     from ..align.photo_shards import LeftOut, none_left
-    from ..align.similarity import load_scikit_image
     from ..infer.photo_embeddings import embed_each
     from ..progress import progress
 
-    load_scikit_image()
+    verifier.reader.fit = "scikit-image"
     owners = [person for person, photos in people.items() for _ in photos]
     paths = [photo for photos in people.values() for photo in photos]
     units: dict[str, list[NDArray[np.float32]]] = {}
@@ -132,9 +131,8 @@ def _embed(
             if isinstance(result, SFaceError):
                 if len(paths) == 1:
                     raise result
-                reason = str(result).removeprefix(f"{path}: ")
-                left_out.append(LeftOut(str(path), result.code, reason))
-                output.note(f"{path}: left out: {reason}")
+                left_out.append(LeftOut(str(path), result.code, result.explanation))
+                output.note(f"{path}: left out: {result.explanation}")
                 continue
             units.setdefault(person, []).append(result.units[0])
             for note in _quality_notes(result.faces[0]):

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         "\n".join(lines),
         {
             "identified": identified and error is None,
-            "faces": [{**asdict(face), **asdict(one)} for face, one in zip(faces, found, strict=True)],
+            "faces": [{**face.to_dict(), **asdict(one)} for face, one in zip(faces, found, strict=True)],
             "left_out": [
                 {"photo": photo, "code": result.code, "message": str(result)}
                 for photo, result in zip(args.photos, results, strict=True)

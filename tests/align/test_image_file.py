@@ -121,6 +121,23 @@ def test_every_kind_of_source(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_image(grey), np.repeat(grey[:, :, None], 3, axis=2))
 
 
+def test_bgr_arrays() -> None:
+    bgr = np.ascontiguousarray(picture()[:, :, ::-1])
+    for array in (bgr, picture()[:, :, ::-1]):
+        image = load_image(array, color="bgr")
+        assert image.flags.c_contiguous
+        np.testing.assert_array_equal(image, picture())
+    grey = picture()[:, :, 0]
+    np.testing.assert_array_equal(load_image(grey, color="bgr"), load_image(grey))
+    # What is no array has colours that are known.
+    data = encode(Image.fromarray(picture()), "PNG")
+    np.testing.assert_array_equal(load_image(data, color="bgr"), picture())
+    np.testing.assert_array_equal(load_image(Image.fromarray(picture()), color="bgr"), picture())
+    for source in (data, picture()):
+        with pytest.raises(UsageError, match="color 'gbr': must be 'rgb' or 'bgr'"):
+            load_image(source, color="gbr")  # type: ignore[arg-type]
+
+
 def test_a_pipe_is_read() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as file:

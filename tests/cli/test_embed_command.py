@@ -157,7 +157,7 @@ def test_mirror_images_and_crops(photos: Path, model: Path, here: None) -> None:
     expected = FaceVerifier(model, detector="mtcnn").embed(paths)
     assert np.abs(arrays["embeddings"] - expected).max() <= 1e-6
     assert arrays["left_out_reasons"].tolist() == [
-        "448x224 pixels, not a crop of 112x112; for photos leave out --aligned"
+        "448x224 pixels, not a crop of 112x112; for photos leave out aligned"
     ]
 
 

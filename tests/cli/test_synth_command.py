@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sface.align import Face, align_face, find_faces, load_detector, load_image
-from sface.cli import synth
+from sface.align import Face, align_face, drawn_people, find_faces, load_detector, load_image
 from sface.cli.dispatch import main
 from sface.datasets.image_sets import open_image_set
 from sface.datasets.synthetic.faces import draw_face
@@ -114,7 +113,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, detector: Blind) -> None:
     def here(_start: Any, work: Any, jobs: Any) -> Iterator[Iterator[Any]]:
         yield (work(detector, job) for job in jobs)
 
-    monkeypatch.setattr(synth, "in_processes", here)
+    monkeypatch.setattr(drawn_people, "in_processes", here)
 
 
 def test_pictures_without_a_face_are_left_out_and_reported(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sface.datasets.class_size_plot import draw_class_sizes
+from sface.datasets.class_size_plot import plot_class_sizes
 from sface.errors import StorageError
 
 
 def drawn(path: Path, sizes: list[int], title: str = "set") -> bytes:
-    draw_class_sizes(np.array(sizes), title, path)
+    plot_class_sizes(np.array(sizes), title, path)
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert image.size == (1200, 450)
@@ -34,4 +34,4 @@ def test_the_picture_shows_the_sizes(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"sizes\.png: could not be written"):
-        draw_class_sizes(np.array([1, 2]), "set", tmp_path / "file" / "sizes.png")
+        plot_class_sizes(np.array([1, 2]), "set", tmp_path / "file" / "sizes.png")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets.image_sets import Image, ImageSet
+from ...datasets.image_sets import UNREADABLE_SHARE, Image, ImageSet
 from ...errors import DataError, ImageError, UsageError
 from ...runtime.opencv import cv2
 from ..config import AugmentConfig
@@ -16,7 +16,6 @@ from .augmentation import augment, blend
 # int32 (b,), the labels of b crops; or float32 (b, D), unit vectors, what a teacher says of them.
 Targets = npt.NDArray[Any]
 
-UNREADABLE_SHARE = 0.01  # a set of which more than this can't be read is refused
 NO_IMAGE = -1
 
 

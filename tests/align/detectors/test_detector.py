@@ -54,7 +54,7 @@ def test_the_newest_plain_file_is_taken(models: Path, worse: str, better: str) -
 
 
 def test_yunet_without_its_file_names_the_remedy(models: Path) -> None:
-    with pytest.raises(ModelError, match=rf"{models}.*put .* into this folder.*--detector mtcnn") as caught:
+    with pytest.raises(ModelError, match=rf"{models}.*put .* into this folder.*use detector mtcnn") as caught:
         load_detector("yunet")
     assert "\n" not in str(caught.value)
 

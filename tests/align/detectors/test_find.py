@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sface.align.detectors.face import Face
 from sface.align.detectors.find import find_faces
-from sface.errors import NoFaceError, SeveralFacesError
+from sface.errors import NoFaceError, SeveralFacesError, UsageError
 
 
 def face(left: float, top: float, side: float, score: float = 0.9) -> Face:
@@ -64,10 +64,15 @@ def test_all_and_the_only_one() -> None:
         find_faces(photo(800, 1000), Sees(one, small), "error")
 
 
-@pytest.mark.parametrize("choice", ["best", "largest", "center", "all", "error"])
-def test_no_face_is_an_error(choice: str) -> None:
+@pytest.mark.parametrize("faces", ["best", "largest", "center", "all", "error"])
+def test_no_face_is_an_error(faces: str) -> None:
     with pytest.raises(NoFaceError):
-        find_faces(photo(250, 250), Sees(), choice)  # type: ignore[arg-type]
+        find_faces(photo(250, 250), Sees(), faces)  # type: ignore[arg-type]
+
+
+def test_an_unknown_choice_is_an_error() -> None:
+    with pytest.raises(UsageError, match="faces 'nicest': must be one of best, largest, center, all, error"):
+        find_faces(photo(250, 250), Sees(), faces="nicest")  # type: ignore[arg-type]
 
 
 def test_small_faces_are_looked_for_only_where_one_could_be_taken() -> None:
@@ -79,9 +84,9 @@ def test_small_faces_are_looked_for_only_where_one_could_be_taken() -> None:
     crowd = Sees(corner, middle)
     assert find_faces(photo(800, 1000), crowd) == ([middle], 2)
     assert crowd.asked == [125, 20]
-    for choice in ("center", "all", "error"):
+    for faces in ("center", "all", "error"):
         exact = Sees(face(300, 200, 300))
-        find_faces(photo(800, 1000), exact, choice)
+        find_faces(photo(800, 1000), exact, faces)
         assert exact.asked == [20]
 
 

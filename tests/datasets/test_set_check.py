@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sface.datasets.check import check_set
-from sface.datasets.image_sets import ImageSet, open_image_set
+from sface.datasets import check, open_image_set
+from sface.errors import UsageError
+from sface.output import Output
 
 
 def put(path: Path, value: int, size: int = 16) -> None:
@@ -15,42 +16,57 @@ def put(path: Path, value: int, size: int = 16) -> None:
     Image.fromarray(np.full((size, size, 3), value, dtype=np.uint8)).save(path)
 
 
-def listed(folder: Path, pictures: list[tuple[int, int]]) -> ImageSet:
+def listed(folder: Path, pictures: list[tuple[int, int]]) -> Path:
     """A set of four people: value and label of each picture."""
     for number, (value, _) in enumerate(pictures):
         put(folder / f"{number}.png", value)
     (folder / "imgs.txt").write_text("".join(f"{number}.png {label}\n" for number, (_, label) in enumerate(pictures)))
     (folder / "property").write_text("4,16,16")
-    return open_image_set(folder)
+    return folder
 
 
 def test_a_sound_set(tmp_path: Path) -> None:
-    seen: list[int] = []
-    found = check_set(
-        listed(tmp_path, [(number, 3 if number < 30 else number % 2) for number in range(50)]), lambda: seen.append(1)
-    )
+    listed(tmp_path, [(number, 3 if number < 30 else number % 2) for number in range(50)])
+    found = check(str(tmp_path))
     assert found.class_sizes.tolist() == [10, 10, 0, 30]
     assert (found.unreadable, found.within, found.across, found.refused) == ({}, [], [], False)
-    assert len(seen) == 50
+    assert (found.images.root, len(found.images), found.plot) == (tmp_path, 50, None)
+
+
+def test_progress_and_the_plot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sface.progress.SECONDS_BETWEEN_NOTES", -1)
+    listed(tmp_path / "set", [(number, number % 4) for number in range(5)])
+    found = check(tmp_path / "set", plot=str(tmp_path / "sizes.PNG"), output=Output())
+    assert found.to_dict()["plot"] == str(tmp_path / "sizes.PNG")
+    with Image.open(tmp_path / "sizes.PNG") as picture:
+        assert picture.format == "PNG"
+    out, err = capsys.readouterr()
+    assert out == "" and err.splitlines()[-1] == "5 of 5 images"
+    check(tmp_path / "set")
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(UsageError, match=r"plot sizes\.pdf: name a file that ends with \.png"):
+        check(tmp_path / "set", plot="sizes.pdf")
 
 
 def test_equal_pictures(tmp_path: Path) -> None:
-    images = listed(tmp_path, [(1, 0), (2, 0), (3, 0), (2, 0), (4, 1), (3, 2), (3, 2), (5, 1), (2, 0)])
+    folder = listed(tmp_path, [(1, 0), (2, 0), (3, 0), (2, 0), (4, 1), (3, 2), (3, 2), (5, 1), (2, 0)])
     Image.open(tmp_path / "1.png").save(tmp_path / "3.bmp")  # the same pixels in another file format
     (tmp_path / "3.bmp").rename(tmp_path / "3.png")
-    found = check_set(images, lambda: None)
+    found = check(folder)
     assert found.within == [[1, 3, 8]]
     assert found.across == [[2, 5, 6]]
 
 
 @pytest.mark.parametrize(("bad", "refused"), [([], False), ([33], False), ([0, 199], False), ([0, 33, 199], True)])
 def test_pictures_that_cannot_be_read(tmp_path: Path, bad: list[int], refused: bool) -> None:
-    images = listed(tmp_path, [(number, number % 4) for number in range(200)])
+    folder = listed(tmp_path, [(number, number % 4) for number in range(200)])
     for number in bad[:2]:
         (tmp_path / f"{number}.png").write_bytes(b"")
     for number in bad[2:]:
         put(tmp_path / f"{number}.png", 1, size=20)
-    found = check_set(images, lambda: None)
+    found = check(folder)
     assert list(found.unreadable) == bad
     assert all(f"/{number}.png: " in why for number, why in found.unreadable.items())
     assert found.refused is refused
@@ -60,7 +76,7 @@ def test_pictures_that_cannot_be_read(tmp_path: Path, bad: list[int], refused: b
 
 def test_a_real_set(shared: Path) -> None:
     images = open_image_set(shared / "faces_celeba293_112x112")
-    found = check_set(images, lambda: None)
+    found = check(images.root)
     assert (found.class_sizes.sum(), found.class_sizes.min(), found.class_sizes.max()) == (6197, 2, 54)
     assert (found.unreadable, found.refused) == ({}, False)
     assert (len(found.within), len(found.across)) == (1, 10)
