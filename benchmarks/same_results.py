@@ -200,12 +200,10 @@ def bad_calls(results: Results) -> None:
 def training(results: Results) -> None:
     """20 steps, stopped and resumed in the middle, with the weights they leave and the file they become."""
     data = results.data / "faces_celeba293_112x112"
-    common = ["--outdir", "run", "--data_root", data, "--net", "MobileFaceNet", "--embedding_size", 128]
+    common: list[object] = ["--data_root", data, "--net", "MobileFaceNet", "--embedding_size", 128]
     common += ["--batch_size", 16, "--num_workers", 1, "--target", "", "--augment_color", 0.5, "--augment_lowres", 0.2]
     for head in ("SFace", "Softmax", "CosFace"):
-        call = ["train", *common, "--max_steps", 10, "--head", head]
-        call[2] = f"run-{head}"
-        results.call(f"train {head}", *call)
+        results.call(f"train {head}", "train", "--outdir", f"run-{head}", "--head", head, "--max_steps", 10, *common)
     results.call("resume", "train", "--outdir", "run-SFace", "--resume", "--max_steps", 20)
     for head in ("SFace", "Softmax", "CosFace"):
         for folder in sorted((WORK / f"run-{head}").glob("step-*")):
@@ -216,8 +214,8 @@ def training(results: Results) -> None:
     results.call("export for OpenCV", "export", "run-SFace", "-o", "opencv.onnx", "--target", "opencv")
     results.files("export for OpenCV", WORK / "opencv.onnx")
     weights = results.data / "models" / "reference_mobilefacenet512_celeba293.pth"
-    call = ["export", weights, "-o", "reference.onnx", "--net", "MobileFaceNet"]
-    results.call("export weights", *call, "--embedding_size", 512, "--input_scale", 0.078125)
+    network = ["--net", "MobileFaceNet", "--embedding_size", 512, "--input_scale", 0.078125]
+    results.call("export weights", "export", weights, "-o", "reference.onnx", *network)
     results.files("export weights", WORK / "reference.onnx")
 
 
