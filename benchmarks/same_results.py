@@ -172,7 +172,7 @@ def bad_calls(results: Results) -> None:
     (WORK / "text.jpg").write_text("no picture")
     (WORK / "grey.ppm").write_bytes(b"P6 64 64 255\n" + bytes(3 * 64 * 64))
     photo = next((WORK / "people").glob("*/*.jpg"))
-    for name, arguments in {
+    calls: dict[str, list[object]] = {
         "no arguments": ["verify"],
         "missing": ["verify", "missing.jpg", photo],
         "empty": ["verify", "empty.jpg", photo],
@@ -193,7 +193,8 @@ def bad_calls(results: Results) -> None:
         "no head": ["train", "--outdir", "x", "--data_root", "nothing", "--head", "nothing"],
         "no batch": ["train", "--outdir", "x", "--data_root", "nothing", "--batch_size", "0"],
         "folder exists": ["synth", WORK / "people"],
-    }.items():
+    }
+    for name, arguments in calls.items():
         results.call(f"bad call, {name}", *arguments, code=None)
 
 
