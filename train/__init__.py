@@ -50,18 +50,18 @@ _HOMES = {
 }
 
 __all__ = [
-    "AugmentConfig",
-    "HeadConfig",
-    "Measurement",
-    "Resources",
-    "TeacherConfig",
-    "TrainConfig",
-    "TrainResult",
-    "read_settings",
-    "settings_for",
     "train",
     "train_with_options",
+    "TrainConfig",
+    "HeadConfig",
+    "AugmentConfig",
+    "TeacherConfig",
+    "Resources",
+    "settings_for",
+    "read_settings",
     "write_settings",
+    "TrainResult",
+    "Measurement",
 ]
 
 __getattr__ = lazy(__name__, _HOMES)

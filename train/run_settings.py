@@ -48,6 +48,9 @@ def settings_for(given: Mapping[str, Any], checkpoint: "Checkpoint | None" = Non
     given = {name: value for name, value in given.items() if value is not None}
     if unknown := given.keys() - TRAINING.keys() - RESOURCES.keys() - {"data_mode", "config"}:
         raise UsageError(f"there is no setting {min(unknown)}")
+    from_defaults = checkpoint is None and "config" not in given
+    if from_defaults:
+        given.setdefault("data_mode", DEFAULT_MODE)
     config, resources = _begin_with(given, checkpoint)
     _check_teacher(given, config)
     defaults = _defaults(given, config, resuming=checkpoint is not None)
@@ -57,7 +60,7 @@ def settings_for(given: Mapping[str, Any], checkpoint: "Checkpoint | None" = Non
         teacher = Teacher(given["teacher"], given.get("preprocess"))
         config = dataclasses.replace(config, teacher=teacher.config)
         defaults |= {"embedding_size": teacher.embedding_size, "input_size": teacher.input_size}
-        if "config" not in given:
+        if from_defaults:
             defaults = WITH_TEACHER | defaults
     changed = _put_in(config, resources, defaults | given)
     if checkpoint is not None:
@@ -81,7 +84,7 @@ def refuse_changes(before: TrainConfig, after: TrainConfig) -> None:
             raise UsageError(f"{name}: the run to resume has {getattr(before, name)}", remedy="start a new run")
 
 
-def _begin_with(given: dict[str, Any], checkpoint: "Checkpoint | None") -> Settings:
+def _begin_with(given: Mapping[str, Any], checkpoint: "Checkpoint | None") -> Settings:
     """The settings that those given are put into."""
     if checkpoint is not None:
         if given.keys() & {"config", "resume_backbone", "resume_head"}:
@@ -93,7 +96,6 @@ def _begin_with(given: dict[str, Any], checkpoint: "Checkpoint | None") -> Setti
         return settings_of(checkpoint)
     if "config" in given:
         return read_settings(given["config"])
-    given.setdefault("data_mode", DEFAULT_MODE)
     return TrainConfig(), Resources("", num_workers=_loader_processes(with_teacher="teacher" in given))
 
 
