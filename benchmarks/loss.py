@@ -45,13 +45,13 @@ def dense_head(classes: int, size: int) -> Any:
     from jittor import nn
 
     from sface.train.config import HeadConfig
-    from sface.train.heads.head_output import draw_head_weight, unit
+    from sface.train.heads.head_output import init_head_weight, unit
 
     c = HeadConfig()
 
     class DenseHead(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.weight = jt.array(draw_head_weight(1337, classes, size))
+            self.weight = jt.array(init_head_weight(1337, classes, size))
 
         def execute(self, embedding: Any, labels: Any) -> Any:
             cos = nn.matmul_transpose(unit(embedding), unit(self.weight))

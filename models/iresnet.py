@@ -75,7 +75,7 @@ class Unit(nn.Module):
 class IResNet(nn.Module):
     """float32 (N, 3, S, S) RGB 0..255 → raw embedding float32 (N, D). `units` of each stage; each begins with stride 2.
 
-    In training half of the last features are zeroed by chance (networks.seed_chance).
+    In training half of the last features are zeroed at random (networks.seed_dropout).
     """
 
     def __init__(self, config: NetworkConfig, units: tuple[int, int, int, int], squeeze: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Config → Jittor module with freshly drawn weights; which Vars of a module are trained, and which are statistics."""
+"""Config → Jittor module with first weights; which Vars of a module are trained, and which are statistics."""
 
 import math
 from collections.abc import Callable
@@ -19,30 +19,30 @@ _CLASSES: dict[str, Callable[[NetworkConfig], nn.Module]] = {"MobileFaceNet": Mo
 def build_network(config: NetworkConfig, seed: int = 1337) -> nn.Module:
     """Build the network of `config`: float32 (N, 3, S, S) RGB 0..255 → raw embedding float32 (N, D).
 
-    Weights of convolutions and linear layers are drawn from a normal distribution with standard deviation
+    Weights of convolutions and linear layers are initialised from a normal distribution with standard deviation
     2 * sqrt(2 / fan_out), the published code's; slopes of PReLU are 1, biases 0. They are a function of `seed` alone.
     """
     module = bare_network(config)
-    draw_weights(module, seed)
+    init_weights(module, seed)
     return module
 
 
 def bare_network(config: NetworkConfig) -> nn.Module:
-    """The network of `config`, for those who bring its weights: none is drawn."""
+    """The network of `config`, for those who bring its weights: none is initialised."""
     return _CLASSES[config.name](config)
 
 
-def draw_weights(module: nn.Module, seed: int) -> None:
-    """Draw the weights of convolutions and linear layers, and set their biases to 0, as `build_network` does."""
+def init_weights(module: nn.Module, seed: int) -> None:
+    """Initialise the weights of convolutions and linear layers, and set their biases to 0, as `build_network` does."""
     generator = np.random.default_rng(seed)
     for layer in module.modules():
         if isinstance(layer, nn.Conv | nn.Linear):
-            layer.weight.assign(jt.array(draw_weight(generator, tuple(layer.weight.shape))))
+            layer.weight.assign(jt.array(init_weight(generator, tuple(layer.weight.shape))))
             if layer.bias is not None:
                 layer.bias.assign(jt.zeros(layer.bias.shape))
 
 
-def draw_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def init_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """float32 weights of `shape`, (out, in, ...): normal, standard deviation 2 * sqrt(2 / fan_out)."""
     fan_out = shape[0] * math.prod(shape[2:])
     deviation = 2 * math.sqrt(2 / fan_out)
@@ -67,12 +67,13 @@ def pixels(images: npt.NDArray[np.uint8]) -> Any:
     return jt.array(images).reindex(shape, ["i0", "i2", "i3", "i1"]).float32()
 
 
-def seed_chance(seed: int, step: int, rank: int) -> None:
-    """Seed what a network draws in a training step (dropout): a function of the three alone, other for each rank.
+def seed_dropout(seed: int, step: int, rank: int) -> None:
+    """Seed the dropout of a training step: a function of the three alone, different for each rank.
 
     To be called before the forward pass of each step. NumPy's and Python's own generators are left alone.
     """
-    # Jittor draws when it computes: what was drawn before is computed first. On a GPU that does not wait for it.
+    # Jittor takes its random numbers when it computes: what needs earlier ones is computed first. On a GPU nothing
+    # waits for that.
     jt.sync_all()
     # A hash, since Jittor's generator on the CPU is a linear one: neighbouring seeds would give sequences alike.
     (hashed,) = np.random.SeedSequence([seed, step, rank]).generate_state(1)

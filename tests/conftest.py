@@ -81,15 +81,13 @@ def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Path:
     """The folder of a short training run: 12 steps, saved at 6 and 12."""
     from sface.models.network_config import NetworkConfig
-    from sface.output import Output
-    from sface.train.config import Resources, TrainConfig
-    from sface.train.loop import train
+    from sface.train import Resources, TrainConfig, train
 
     outdir = tmp_path_factory.mktemp("run") / "out"
     config = TrainConfig(
         network=NetworkConfig("MobileFaceNet", embedding_size=64), batch_size=16, max_steps=12, save_every=6, lr=0.02
     )
-    train(config, Resources(str(drawn_set)), outdir, output=Output(quiet=True))
+    train(config, Resources(drawn_set), outdir)
     return outdir
 
 

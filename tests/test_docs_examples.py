@@ -14,9 +14,9 @@ from tests.paths import REPOSITORY
 
 from .tiny_models import raw_metadata, write_model
 
-# docs/export.md's need Jittor and networks of it: tests/export/ has them;
+# docs/export.md's need Jittor and networks of it: tests/export/ has them; docs/train.md's is in tests/train/;
 # docs/card_example.md's is of a file that isn't here.
-ELSEWHERE = ("export.md", "card_example.md")
+ELSEWHERE = ("export.md", "train.md", "card_example.md")
 PAGES = [
     REPOSITORY / "README.md",
     *sorted(path for path in (REPOSITORY / "docs").rglob("*.md") if path.name not in ELSEWHERE),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ("sface.align", "sface.datasets", "sface.infer", "sface.export", "sface.models")
+PACKAGES = ("sface.align", "sface.datasets", "sface.infer", "sface.export", "sface.models", "sface.train")
 
 API = """
 sface.align.load_image(source, *, color='rgb', max_pixels=50000000, name=None)
@@ -73,6 +73,33 @@ sface.models.NetworkConfig(name, embedding_size=512, input_size=112, input_scale
 sface.models.NetworkConfig.to_dict(self)
 sface.models.build_network(config, seed=1337)
 sface.models.load_checkpoint(path)
+sface.models.open_checkpoint(path)
+sface.models.Checkpoint(folder, network, description)
+sface.models.load_published(path, config)
+sface.models.describe(network, *, loss='', training_set='')
+sface.models.describe_checkpoint(checkpoint)
+sface.train.train(config, resources, outdir, *, resume=False, output=None)
+sface.train.train_with_options(options, outdir, *, resume=False, output=None)
+sface.train.TrainConfig(network=<factory>, head=<factory>, augment=<factory>, teacher=None, batch_size=256,\
+ accumulate=1, lr=0.1, schedule='stages', stages=(35, 65, 95), warmup_epochs=0.0, clip_norm=None, epochs=125,\
+ max_steps=None, save_every=2000, keep=3, eval_every=2000, seed=1337, momentum=0.9, weight_decay=0.0005)
+sface.train.TrainConfig.to_dict(self)
+sface.train.TrainConfig.from_dict(cls, fields)
+sface.train.HeadConfig(name='SFace', s=64.0, k=80.0, a=0.87, b=1.2, margin=0.5, sharded=False)
+sface.train.AugmentConfig(crop=0.0, lowres=0.0, color=0.0, move=0.0, grey=0.0, blend=0.0)
+sface.train.TeacherConfig(name, sha256)
+sface.train.Resources(data_root, eval_root=None, target=None, resume_backbone=None, resume_head=None,\
+ teacher=None, preprocess=None, workers_id='cpu', num_workers=0)
+sface.train.Resources.to_dict(self)
+sface.train.Resources.from_dict(cls, fields)
+sface.train.settings_for(given, checkpoint=None)
+sface.train.read_settings(path)
+sface.train.write_settings(path, config, resources)
+sface.train.TrainResult(checkpoint, step, finished, last, unreadable)
+sface.train.Measurement(step, epoch, lr, loss, intra, inter, cos_genuine, cos_impostor, top1, images_per_second,\
+ data_wait=0.0, seconds_left=0.0)
+sface.train.Measurement.text(self)
+sface.train.Measurement.speed_text(self)
 """
 
 

@@ -40,11 +40,16 @@ def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:
     if not resume:
         if folders:
             raise UsageError(
-                "already holds a run", path=outdir, remedy="go on with --resume, or choose another --outdir"
+                "already holds a run",
+                path=outdir,
+                remedy="go on with resume, or choose another outdir",
+                argument="resume",
             )
         return None
     if not folders:
-        raise UsageError("holds no checkpoint to resume", path=outdir, remedy="start without --resume")
+        raise UsageError(
+            "holds no checkpoint to go on from", path=outdir, remedy="start without resume", argument="resume"
+        )
     for folder in reversed(folders):
         try:
             checkpoint = open_checkpoint(folder)
@@ -58,7 +63,10 @@ def find_run(outdir: Path, resume: bool, output: Output) -> Checkpoint | None:
         except CheckpointError as error:
             output.note(f"WARNING: {folder} is damaged, the checkpoint before it is tried: {error}")
     raise CheckpointError(
-        f"none of its {len(folders)} checkpoints is whole", path=outdir, remedy="start anew in another --outdir"
+        f"none of its {len(folders)} checkpoints is whole",
+        path=outdir,
+        remedy="start anew in another outdir",
+        argument="outdir",
     )
 
 

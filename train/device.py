@@ -10,7 +10,7 @@ from ..runtime import dependencies, jittor_setup
 
 
 def choose_device(workers_id: str) -> None:
-    """Prepare this process for `--workers_id`: "cpu", or the GPUs of a host, one for each of its processes ("0,1").
+    """Prepare this process for `workers_id`: "cpu", or the GPUs of a host, one for each of its processes ("0,1").
 
     To be called before Jittor is imported: it shows each process its own GPU alone.
     Raises UsageError where the GPUs can't be had; a GPU that was asked for is never quietly replaced by the CPU.
@@ -21,19 +21,20 @@ def choose_device(workers_id: str) -> None:
     try:
         devices = [int(part) for part in workers_id.split(",")]
     except ValueError:
-        raise UsageError(f"--workers_id {workers_id}: must be cpu, or numbers of GPUs such as 0 or 0,1") from None
+        raise _refused(workers_id, "must be cpu, or numbers of GPUs such as 0 or 0,1") from None
     local_ranks = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "1"))
     if len(devices) != local_ranks:
-        raise UsageError(
-            f"--workers_id {workers_id}: {len(devices)} GPUs for {local_ranks} processes on this host",
+        raise _refused(
+            workers_id,
+            f"{len(devices)} GPUs for {local_ranks} processes on this host",
             remedy=f"start one for each GPU: mpirun -np {len(devices)} sface train ...",
         )
     found = _count_gpus()
     if max(devices) >= found or min(devices) < 0:
-        raise UsageError(f"--workers_id {workers_id}: the NVIDIA driver shows {found} GPUs here; or use cpu")
+        raise _refused(workers_id, f"the NVIDIA driver shows {found} GPUs here; or use cpu")
     # Now, not once Jittor has compiled for minutes what it does without CUDA.
     if "nvcc_path" not in os.environ and (reason := jittor_setup.why_no_cuda()) is not None:
-        raise UsageError(f"--workers_id {workers_id}: Jittor can't use CUDA here: {reason}")
+        raise _refused(workers_id, f"Jittor can't use CUDA here: {reason}")
     local_rank = int(os.environ.get("OMPI_COMM_WORLD_LOCAL_RANK", "0"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(found)))).split(",")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible[devices[local_rank]]
@@ -46,8 +47,12 @@ def import_jittor(workers_id: str) -> None:
     """
     jt = dependencies.require("jittor", "train")
     if workers_id != "cpu" and not jt.has_cuda:
-        raise UsageError(f"--workers_id {workers_id}: Jittor can't use CUDA here: {jittor_setup.why_no_cuda()}")
+        raise _refused(workers_id, f"Jittor can't use CUDA here: {jittor_setup.why_no_cuda()}")
     jt.flags.use_cuda = int(workers_id != "cpu")
+
+
+def _refused(workers_id: str, reason: str, remedy: str | None = None) -> UsageError:
+    return UsageError(f"workers_id {workers_id}: {reason}", remedy=remedy, argument="workers_id")
 
 
 def _count_gpus() -> int:

@@ -21,14 +21,15 @@ from ..output import Output
 from ..processes.ranks import AnyRank, rank, sum_over_ranks, world_size
 from ..runtime.jittor_setup import threads
 from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
-from .config import CONFIG, Resources, TrainConfig, write_run
+from .config import CONFIG, Resources, TrainConfig
 from .device import choose_device, import_jittor, rank_line
 from .loading.loader import Batch, Loader
 from .network_verification import open_sets, verify_network
-from .reporting.meter import LOG_EVERY, Watch
+from .reporting.meter import LOG_EVERY, Meter
 from .reporting.run_log import read_verifications
 from .reporting.run_progress import Measurement
 from .schedule import learning_rate
+from .settings_file import write_settings
 from .signals import stop_on_signal
 from .teacher import Teacher
 
@@ -51,16 +52,12 @@ class TrainResult:
     unreadable: int
 
 
-def train(
-    config: TrainConfig, resources: Resources, outdir: Path, *, checkpoint: Checkpoint | None = None, output: Output
+def run_loop(
+    config: TrainConfig, resources: Resources, outdir: Path, checkpoint: Checkpoint | None, output: Output
 ) -> TrainResult:
-    """Train, and leave checkpoints in `outdir`, which `find_run` has looked at.
+    """Train in `outdir`, which `find_run` has looked at, from the beginning or from a checkpoint of the run in it.
 
-    From a `checkpoint` of the run in `outdir` it goes on, on the CPU with one process to the same bits that it would
-    have reached without a stop. SIGTERM or SIGINT saves and ends the run.
-    Raises UsageError where the GPUs that `resources` names can't be had or a batch can't be shared out, DataError where
-    a set can't be used, CheckpointError where weights don't fit, DivergedError where the loss is no longer a number,
-    StorageError where the disk refuses.
+    The use case is training_run.py's, which says what is raised.
     """
     choose_device(resources.workers_id)
     own_output, output = output, output if rank() == 0 else Output(quiet=True)
@@ -68,14 +65,15 @@ def train(
     image_set = open_image_set(Path(resources.data_root), labelled=teacher is None)
     if image_set.size != config.network.input_size:
         raise DataError(
-            f"crops of {image_set.size} pixels for a network of {config.network.input_size}; --input_size must be "
-            "the set's",
+            f"crops of {image_set.size} pixels for a network of {config.network.input_size}",
             path=resources.data_root,
+            remedy="input_size must be the set's",
+            argument="input_size",
         )
     sets = open_sets(Path(resources.eval_root or resources.data_root), resources.target, image_set.size, output)
     data = {"name": image_set.name, "people": image_set.num_classes, "images": len(image_set)}
     if checkpoint:
-        _check_the_same(checkpoint, data, resources.data_root)
+        _check_the_same(checkpoint, data, str(resources.data_root))
     with _start_loader(config, resources, image_set, teacher) as loader:
         import_jittor(resources.workers_id)  # not earlier: the loader's processes must be there before
         run = _Run(config, resources, outdir, data, sets, loader.batches_per_epoch)
@@ -86,34 +84,34 @@ def train(
         if checkpoint and step >= last_step and not run.left_out_verification(step):
             return TrainResult(checkpoint.folder, step, finished=True, last=None, unreadable=0)
         if rank() == 0:
-            write_run(outdir / CONFIG, config, resources)
+            write_settings(outdir / CONFIG, config, resources)
         own_output.note(rank_line(config.batch_size, resources.num_workers))
-        with closing(Watch(outdir, step, last_step, config, loader, output)) as watch, stop_on_signal() as stopped:
-            step, last = _steps(run, loader, watch, step, last_step, stopped)
+        with closing(Meter(outdir, step, last_step, config, loader, output)) as meter, stop_on_signal() as stopped:
+            step, last = _steps(run, loader, meter, step, last_step, stopped)
         finished = step >= last_step and not run.left_out_verification(step)
         return TrainResult(step_folder(outdir, step), step, finished, last, len(loader.unreadable))
 
 
 def _steps(
-    run: "_Run", loader: Loader, watch: Watch, step: int, last_step: int, stopped: threading.Event
+    run: "_Run", loader: Loader, meter: Meter, step: int, last_step: int, stopped: threading.Event
 ) -> tuple[int, Measurement | None]:
     """Steps `step` .. `last_step` - 1, or as far as a signal lets them; the steps done and the last measurement."""
     config, last, any_rank = run.config, None, AnyRank()
-    if run.left_out_verification(step) and not run.verify(step, watch, stopped):
+    if run.left_out_verification(step) and not run.verify(step, meter, stopped):
         return step, last
     for batch in loader.batches(step, last_step):
         rate = learning_rate(config, step, loader.batches_per_epoch)
-        watch.stepped(run.train_step(batch, step, rate))
+        meter.stepped(run.train_step(batch, step, rate))
         step += 1
         stop = any_rank.asks(stopped.is_set())
         ends = stop or step == last_step
         to_save = ends or step % config.save_every == 0
         to_verify = bool(run.sets) and step % config.eval_every == 0
         if to_save or to_verify or step % LOG_EVERY == 0:
-            last = watch.read(step, batch.epoch, rate)
+            last = meter.read(step, batch.epoch, rate)
         if to_save:
             run.save(step)
-        if to_verify and not stop and not run.verify(step, watch, stopped):
+        if to_verify and not stop and not run.verify(step, meter, stopped):
             stop = True
             run.save(step)
         if stop:
@@ -186,7 +184,7 @@ class _Run:
         if rank() == 0:
             prune(self._outdir, self.config.keep)
 
-    def verify(self, step: int, watch: Watch, stopped: threading.Event) -> bool:
+    def verify(self, step: int, meter: Meter, stopped: threading.Event) -> bool:
         """Figures on the verification sets; the best network so far is saved. False where a signal broke it off."""
         results = verify_network(self._state.backbone, self.sets, stopped)
         if results is None:
@@ -197,7 +195,7 @@ class _Run:
             if rank() == 0:
                 mark_best(self._outdir, step, results)
                 prune(self._outdir, self.config.keep)
-        watch.verified(step, results, best)
+        meter.verified(step, results, best)
         return True
 
     def left_out_verification(self, step: int) -> bool:
@@ -212,17 +210,22 @@ def _open_teacher(config: TrainConfig, resources: Resources) -> Teacher | None:
     if config.teacher is None:
         return None
     if resources.teacher is None:
-        raise UsageError(f"the run has a teacher, {config.teacher.name}: name its file with --teacher")
+        raise UsageError(
+            f"teacher: name the file of {config.teacher.name}, from which the run learns", argument="teacher"
+        )
     teacher = Teacher(Path(resources.teacher), resources.preprocess)
     if teacher.sha256 != config.teacher.sha256:
         raise ModelError(
-            "is not the file that this run began with", path=resources.teacher, remedy="name that one with --teacher"
+            "is not the file that this run began with",
+            path=resources.teacher,
+            remedy="name that one as teacher",
+            argument="teacher",
         )
     sizes = {"embedding_size": teacher.embedding_size, "input_size": teacher.input_size}
     for name, size in sizes.items():
         if getattr(config.network, name) != size:
             raise UsageError(
-                f"--{name} {getattr(config.network, name)}: the teacher's is {size}", remedy="leave it out"
+                f"{name} {getattr(config.network, name)}: the teacher's is {size}", remedy="leave it out", argument=name
             )
     return teacher
 
@@ -230,7 +233,10 @@ def _open_teacher(config: TrainConfig, resources: Resources) -> Teacher | None:
 def _start_loader(config: TrainConfig, resources: Resources, image_set: ImageSet, teacher: Teacher | None) -> Loader:
     share = config.batch_size // world_size()
     if share % config.accumulate:
-        raise UsageError(f"--accumulate {config.accumulate}: can't cut a process's {share} images of a batch evenly")
+        raise UsageError(
+            f"accumulate {config.accumulate}: can't cut a process's {share} images of a batch evenly",
+            argument="accumulate",
+        )
     return Loader(
         image_set,
         batch_size=config.batch_size,
@@ -250,7 +256,8 @@ def _check_the_same(checkpoint: Checkpoint, data: dict[str, Any], data_root: str
         raise CheckpointError(
             f"trained on {before}, but {data_root} is {data}",
             path=checkpoint.folder,
-            remedy="give the same set with --data_root",
+            remedy="give the same set as data_root",
+            argument="data_root",
         )
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CheckpointError
-from ..models.networks import build_network, pixels, seed_chance
+from ..models.networks import build_network, pixels, seed_dropout
 from ..models.weights.checkpoint import fill, open_checkpoint
 from ..models.weights.published import fill_published, read_state_dict
 from ..processes.ranks import rank
 from .config import Resources, TrainConfig
-from .heads.build import build_head
+from .heads import build_head
 from .heads.teacher_head import TeacherHead
 from .loading.batches import Targets
 from .loading.loader import Batch
 from .optimizer import SGD
-from .reporting.meter import SHOWN
+from .reporting.meter import STEP_FIGURES
 from .save_and_restore import TrainState, load_backbone, load_head, own_classes
 
 
@@ -54,25 +54,28 @@ def load_first_weights(state_: TrainState, config: TrainConfig, resources: Resou
             arrays = read_state_dict(path)
             if set(arrays) != {"weight"} or arrays["weight"].shape[0] != state_.head.classes:
                 raise CheckpointError(
-                    f"is no head of {state_.head.classes} classes", path=path, remedy="leave out --resume_head"
+                    f"is no head of {state_.head.classes} classes",
+                    path=path,
+                    remedy="leave out resume_head",
+                    argument="resume_head",
                 )
             fill({"weight": state_.head.weight}, {"weight": arrays["weight"][own_classes(state_.head)]}, path)
 
 
 def train_step(state_: TrainState, batch: Batch, config: TrainConfig, step: int, rate: float) -> Any:
-    """One step of gradient descent; returns SHOWN as one Var, float32 (6,), which nobody has waited for."""
-    seed_chance(config.seed, step, rank())
+    """One step of gradient descent; returns STEP_FIGURES as one Var, float32 (6,), which nobody has waited for."""
+    seed_dropout(config.seed, step, rank())
     part = len(batch.targets) // config.accumulate
-    shown = []
+    figures = []
     for start in range(0, len(batch.targets), part):
         result = _forward(state_, batch.images[start : start + part], batch.targets[start : start + part])
         state_.optimizer.backward(result.loss / config.accumulate)
-        shown.append(jt.concat([getattr(result, name) for name in SHOWN]).stop_grad())
+        figures.append(jt.concat([getattr(result, name) for name in STEP_FIGURES]).stop_grad())
         if config.accumulate > 1:
             jt.sync_all()  # frees the part's activations before those of the next are made
     state_.optimizer.step(rate, config.clip_norm)
     jt.sync_all()  # starts the work; on a GPU it does not wait for it
-    return shown[0] if len(shown) == 1 else sum(shown) / len(shown)
+    return figures[0] if len(figures) == 1 else sum(figures) / len(figures)
 
 
 def _forward(state_: TrainState, images: npt.NDArray[np.uint8], targets: Targets) -> Any:

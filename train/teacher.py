@@ -1,5 +1,6 @@
 """A trained network whose embeddings another learns to give, in place of labels."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ class Teacher:
     It computes in one thread, so that what it says of a batch is the same in every process.
     """
 
-    def __init__(self, path: Path, preprocess: Preprocess | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], preprocess: Preprocess | None = None) -> None:
         """Raises ModelError, PreprocessError and DependencyError as `FaceEmbedder`."""
-        self._path, self._preprocess = path, preprocess
+        self._path, self._preprocess = Path(path), preprocess
         self._embedder: FaceEmbedder | None = None
         embedder = self._open()
-        self.name, self.sha256 = path.name, embedder.sha256
+        self.name, self.sha256 = self._path.name, embedder.sha256
         self.embedding_size, self.input_size = embedder.embedding_size, embedder.input_size
 
     @property

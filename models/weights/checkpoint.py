@@ -10,8 +10,9 @@ The network is rebuilt from checkpoint.json; no flag is needed. A checkpoint can
 """
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from safetensors.numpy import load, save
 
 from ...errors import CheckpointError, UsageError
 from ...files import sha256
+from ...validation import from_fields
 from ..network_config import NetworkConfig
 
 if TYPE_CHECKING:
@@ -39,6 +41,17 @@ class Checkpoint:
     folder: Path
     network: NetworkConfig
     description: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What a description must have, of the right kind."""
+
+    step: int
+    network: NetworkConfig
+    training: dict[str, Any]
+    data: dict[str, Any]
+    files: dict[str, str]
 
 
 def step_folders(outdir: Path) -> list[Path]:
@@ -60,20 +73,20 @@ def best_folder(outdir: Path) -> Path | None:
     return folder if (folder / DESCRIPTION).is_file() else None
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
+def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read what a checkpoint says about itself. `path` is its folder, or a run's folder: then the best is taken where
     the run was verified, else the last.
 
     Raises CheckpointError where there is none, or where it can't be understood.
     """
-    folder = path
-    if not (path / DESCRIPTION).is_file():
-        if not path.is_dir():
-            raise CheckpointError("there is no such checkpoint folder", path=path)
-        folders = step_folders(path)
+    folder = Path(path)
+    if not (folder / DESCRIPTION).is_file():
+        if not folder.is_dir():
+            raise CheckpointError("there is no such checkpoint folder", path=folder)
+        folders = step_folders(folder)
         if not folders:
-            raise CheckpointError(f"neither a checkpoint nor a run with one; it has no {DESCRIPTION}", path=path)
-        folder = best_folder(path) or folders[-1]
+            raise CheckpointError(f"neither a checkpoint nor a run with one; it has no {DESCRIPTION}", path=folder)
+        folder = best_folder(folder) or folders[-1]
     file = folder / DESCRIPTION
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
@@ -81,22 +94,19 @@ def open_checkpoint(path: Path) -> Checkpoint:
             raise CheckpointError(
                 f"written by a later version (format {description['format']})", path=file, remedy="update sface"
             )
-        network = NetworkConfig(**description["network"])
-        parts = {"training": dict, "data": dict, "files": dict, "step": int}
-        if wrong := [name for name, kind in parts.items() if not isinstance(description.get(name), kind)]:
-            raise CheckpointError(
-                f"its {wrong[0]} is missing or damaged", path=file, remedy="take an earlier checkpoint"
-            )
+        named = [entry.name for entry in fields(_Needed) if entry.name in description]
+        needed = from_fields(_Needed, {name: description[name] for name in named})
     except UsageError as error:
         raise CheckpointError(str(error), path=file) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = error if isinstance(error, ValueError) else repr(error)
         raise CheckpointError(
-            f"can't be read as a checkpoint ({error!r})", path=file, remedy="take an earlier one"
+            f"can't be read as a checkpoint ({reason})", path=file, remedy="take an earlier one"
         ) from None
-    return Checkpoint(folder, network, description)
+    return Checkpoint(folder, needed.network, description)
 
 
-def load_checkpoint(path: Path) -> "tuple[nn.Module, Checkpoint]":
+def load_checkpoint(path: str | os.PathLike[str]) -> "tuple[nn.Module, Checkpoint]":
     """Rebuild the backbone of a checkpoint, or of a run's (as `open_checkpoint`), in evaluation mode.
 
     Raises CheckpointError where something is missing, damaged or of another network.

@@ -10,6 +10,7 @@ None is unpickled (state_dict_pickle.py). Such a file does not say which network
 
 import hashlib
 import math
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -37,15 +38,18 @@ _SHA1_SIZE = 20
 _DAMAGE = (ValueError, LookupError, RuntimeError, EOFError, OSError, OverflowError, struct.error, zipfile.BadZipFile)
 
 
-def load_published(path: Path, config: NetworkConfig) -> nn.Module:
-    """Build the network of `config` with the weights in `path`, in evaluation mode. Raises as `fill_published`."""
+def load_published(path: str | os.PathLike[str], config: NetworkConfig) -> nn.Module:
+    """Build the network of `config` with the weights in the published code's file `path`, in evaluation mode.
+
+    Raises CheckpointError where the file can't be read, or is of another network, embedding or input size.
+    """
     module = bare_network(config)
     fill_published(module, path, config)
     module.eval()
     return module
 
 
-def fill_published(module: nn.Module, path: Path, config: NetworkConfig) -> None:
+def fill_published(module: nn.Module, path: str | os.PathLike[str], config: NetworkConfig) -> None:
     """Put the weights in `path` into the network of `config`.
 
     Raises CheckpointError where the file can't be read, or is of another network, embedding or input size.
@@ -61,19 +65,20 @@ def fill_published(module: nn.Module, path: Path, config: NetworkConfig) -> None
             f"{config.input_size}: {len(wrong)} names or shapes differ, first {name!r} (file: {found.get(name)}, "
             f"network: {expected.get(name)})",
             path=path,
-            remedy="give what it was trained with as --net, --embedding_size, --input_size",
+            remedy="give the network, embedding_size and input_size that it was trained with",
+            argument="embedding_size",
         )
-    fill(variables, arrays, path)
+    fill(variables, arrays, Path(path))
 
 
-def read_state_dict(path: Path) -> dict[str, Array]:
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Name → float32 array of a file of weights: of a network, or of a head ("weight", (C, D)).
 
     The prefix "module." of all names is taken away, and counters ("num_batches_tracked") are left out. Nothing in the
     file is run. Raises CheckpointError where it is missing, damaged, or anything else than weights.
     """
     try:
-        data = path.read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise CheckpointError(
             f"can't be read ({error.strerror})", path=path, remedy="name a file of weights"

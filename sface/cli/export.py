@@ -13,6 +13,7 @@ from .onnx_options import add_options, check_output, in_lines, read_lowering
 if TYPE_CHECKING:
     from ..export.checkpoint_export import Source
 
+OPTIONS = {"network": "net"}
 # What a checkpoint says about itself, and a file of published weights does not.
 _REQUIRED = ("net", "embedding_size", "input_scale")
 _FLAGS = (*_REQUIRED, "input_size")

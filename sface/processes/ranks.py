@@ -55,7 +55,7 @@ def failing_together(output: Output) -> Iterator[None]:
     except BaseException as error:
         if world_size() == 1:
             raise
-        named = type(error)(f"rank {rank()}: {error}") if isinstance(error, SFaceError) else error
+        named = _with_rank(error) if isinstance(error, SFaceError) else error
         jittor = sys.modules.get("jittor")
         if jittor is None or not jittor.compile_extern.mpi:
             raise named from None  # mpirun ends the others
@@ -67,6 +67,12 @@ def failing_together(output: Output) -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         _mpi().COMM_WORLD.Abort(named.exit_code if isinstance(named, SFaceError) else SFaceError.exit_code)
+
+
+def _with_rank(error: SFaceError) -> SFaceError:
+    path = None if error.path is None else f"rank {rank()}: {error.path}"
+    reason = error.reason if path else f"rank {rank()}: {error.reason}"
+    return type(error)(reason, path=path, remedy=error.remedy, argument=error.argument)
 
 
 def meet() -> None:

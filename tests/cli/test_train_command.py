@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any
 import pytest
 
 from sface.cli.dispatch import main
-from sface.cli.train import _loader_processes, _settings, add_arguments
+from sface.cli.train import OPTIONS, _given, add_arguments
+from sface.config_option import value_text
 from sface.errors import CheckpointError, UsageError
 from sface.models.network_config import NetworkConfig
 from sface.models.weights.checkpoint import Checkpoint
-from sface.train.config import AugmentConfig, HeadConfig, Resources, TrainConfig, write_run
+from sface.output import with_option
+from sface.train.config import AugmentConfig, HeadConfig, Resources, TrainConfig
 from sface.train.network_verification import open_sets
+from sface.train.run_settings import TRAINING, _loader_processes, settings_for
+from sface.train.settings_file import write_settings
+from tests.paths import REPOSITORY
 from tests.train.runs import QUIET
 
 Settings = tuple[TrainConfig, Resources]
@@ -77,7 +83,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settings(words: str, checkpoint: Checkpoint | None = None) -> Settings:
-    return _settings(parser().parse_args(["--outdir", "out", *shlex.split(words)]), checkpoint)
+    return settings_for(_given(parser().parse_args(["--outdir", "out", *shlex.split(words)])), checkpoint)
+
+
+def refusal(words: str, checkpoint: Checkpoint) -> str:
+    """What a person is told of words that don't go with a checkpoint."""
+    with pytest.raises(UsageError) as caught:
+        settings(words, checkpoint)
+    return with_option(caught.value, OPTIONS)
 
 
 def flat(run: Settings) -> dict[str, Any]:
@@ -131,8 +144,56 @@ def test_a_flag_changes_its_setting_and_no_other(flag: str) -> None:
 @pytest.mark.parametrize("flag", CASES)
 def test_a_flag_changes_the_settings_of_another_run(flag: str, folder: Path) -> None:
     words, expected = CASES[flag]
-    write_run(folder / "config.json", *settings(""))
+    write_settings(folder / "config.json", *settings(""))
     assert changes(settings(f"--config config.json {words}"), settings("")) == with_paths(expected)
+
+
+def defaults_in_help() -> dict[str, str]:
+    """Option → its default in the help; "" where there is none."""
+    found = {}
+    for action in parser()._actions:
+        stated = re.search(r"\(default: (.*)\)$", action.help or "")
+        found[action.dest] = stated[1] if stated else ""
+    return found
+
+
+def test_the_help_shows_the_defaults() -> None:
+    shown, real = defaults_in_help(), flat(settings(""))
+    for name, option in TRAINING.items():
+        value = real[".".join(option.path)]
+        assert value is None or value is False or value_text(value) in shown[name], name
+    assert DEFAULT_ROOT in shown["data_root"]
+
+
+def test_the_table_of_flags_in_the_documentation_is_the_help() -> None:
+    page = (REPOSITORY / "docs" / "train.md").read_text(encoding="utf-8")
+    flags = page[page.index("\n## Flags\n") : page.index("\nFixed, as published")]
+    told: dict[str, str] = {}
+    for names, defaults in re.findall(r"^\| (`--.*?) \| ?(.*?) ?\| ", flags, re.M):
+        found = re.findall(r"`--(\w+)", names)
+        each = [defaults] * len(found) if len(found) == 1 or ", " not in defaults else defaults.split(", ")
+        told |= dict(zip(found, each, strict=True))
+    assert told == {flag: default for flag, default in defaults_in_help().items() if flag != "help"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--param_s 0", "--param_s 0.0: must be a number above 0"),
+        ("--head sface", "--head sface: there is no such head; choose one of SFace, "),
+        ("--net ResNet", "--net ResNet: there is no such network; choose one of MobileFaceNet, "),
+        ("--shard-head --head ArcFace", "--shard_head with head ArcFace: only SFace's"),
+        ("--augment_crop 2", "--augment_crop 2.0: must be a probability"),
+        ("--augment_blend 0.1", "--augment_blend 0.1: a blend of two people has no label"),
+        ("--batch_size 0", "--batch_size 0: must be at least 1"),
+        ("--stages 5,3", "--stages 5,3: epochs must rise"),
+        ("--workers_id gpu", "--workers_id gpu: must be cpu, or numbers of GPUs"),
+        ("--preprocess raw", "--preprocess raw: is for a teacher; leave it out"),
+    ],
+)
+def test_errors_name_the_option(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--outdir", "out", *words.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {told}")
 
 
 def test_the_defaults_are_the_published_ones(folder: Path) -> None:
@@ -256,7 +317,7 @@ def test_loader_processes_are_those_of_the_cores(monkeypatch: pytest.MonkeyPatch
 def test_settings_of_another_run(folder: Path) -> None:
     """All of them; the angles of casia are not put in."""
     other = settings(" ".join(words for flag, (words, _) in CASES.items() if flag != "shard_head"))
-    write_run(folder / "config.json", *other)
+    write_settings(folder / "config.json", *other)
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     os.chdir(elsewhere)
@@ -293,8 +354,8 @@ def test_what_a_run_that_goes_on_may_change(flag: str) -> None:
 def test_what_it_may_not_change(flag: str) -> None:
     words, _ = CASES[flag]
     named = "param_a" if flag == "data_mode" else flag
-    with pytest.raises(UsageError, match=rf"^--{named} .*: the run to resume has .*; leave it out, or start a new run"):
-        settings(f"--resume {words}", checkpoint_of(RUN))
+    told = refusal(f"--resume {words}", checkpoint_of(RUN))
+    assert re.match(rf"--{named} .*: the run to resume has .*; leave it out, or start a new run", told), told
 
 
 @pytest.mark.parametrize(
@@ -317,9 +378,9 @@ def test_the_margin_of_a_run_that_goes_on() -> None:
 
 @pytest.mark.parametrize("words", ["--config config.json", "--resume_backbone old.pth", "--resume_head old.pth"])
 def test_what_does_not_go_with_resume(words: str, folder: Path) -> None:
-    write_run(folder / "config.json", *RUN)
-    with pytest.raises(UsageError, match="--resume takes settings and weights from the checkpoint"):
-        settings(f"--resume {words}", checkpoint_of(RUN))
+    write_settings(folder / "config.json", *RUN)
+    told = refusal(f"--resume {words}", checkpoint_of(RUN))
+    assert told.startswith("--resume takes settings and weights from the checkpoint; leave out config, ")
 
 
 def test_a_checkpoint_with_damaged_settings() -> None:

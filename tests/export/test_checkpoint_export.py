@@ -25,9 +25,7 @@ from sface.export.onnx_files.onnx_metadata import read_metadata
 from sface.files import sha256
 from sface.infer import FaceEmbedder
 from sface.models import NetworkConfig, load_checkpoint
-from sface.output import Output
-from sface.train.config import Resources, TrainConfig
-from sface.train.loop import train
+from sface.train import Resources, TrainConfig, train
 from tests.test_files import largest_file
 
 
@@ -207,7 +205,7 @@ def test_a_network_for_larger_crops(tmp_path: Path) -> None:
     (large / "property").write_text("2,224,224\n")
     network = NetworkConfig("MobileFaceNet", embedding_size=16, input_size=224)
     config = TrainConfig(network=network, batch_size=4, max_steps=2, lr=0.01)
-    train(config, Resources(str(large)), tmp_path / "out", output=Output(quiet=True))
+    train(config, Resources(large), tmp_path / "out")
     assert main(["export", str(tmp_path / "out"), "-o", str(tmp_path / "m.onnx")]) == 0
     assert FaceEmbedder(tmp_path / "m.onnx").input_size == 224
 

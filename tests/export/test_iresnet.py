@@ -14,14 +14,14 @@ from sface.export.passes import fold_batchnorm
 from sface.model_files.network_input import network_input
 from sface.models import NetworkConfig
 from sface.models.iresnet import IResNet
-from sface.models.networks import draw_weights, seed_chance
+from sface.models.networks import init_weights, seed_dropout
 
 
 def network(squeeze: bool) -> IResNet:
     """One with a unit of each kind, with statistics, biases and slopes that matter: a BatchNorm that is folded into the
     padded convolution after it changes the border."""
     module = IResNet(NetworkConfig("IR_50", embedding_size=16), units=(2, 1, 1, 1), squeeze=squeeze)
-    draw_weights(module, 1)
+    init_weights(module, 1)
     generator = np.random.default_rng(0)
     for layer in module.modules():
         if isinstance(layer, nn.PReLU):
@@ -30,7 +30,7 @@ def network(squeeze: bool) -> IResNet:
             layer.bias.assign(jt.array(generator.normal(0, 0.5, layer.bias.shape).astype(np.float32)))
             layer.momentum = 1.0
     module.train()
-    seed_chance(1, 0, 0)
+    seed_dropout(1, 0, 0)
     module(jt.array(network_input(random_crops(4, 112, seed=1)))).sync()
     module.eval()
     return module

@@ -12,7 +12,7 @@ from jittor import nn
 from sface.models import NetworkConfig, build_network
 from sface.models.iresnet import IRESNETS, IResNet
 from sface.models.network_config import NETWORKS
-from sface.models.networks import draw_weights, parameters, seed_chance, state
+from sface.models.networks import init_weights, parameters, seed_dropout, state
 
 COUNTS = {
     ("IR_50", 112): 43_574_976,
@@ -95,13 +95,13 @@ def test_shapes(input_size: int) -> None:
 def test_a_training_step() -> None:
     """Everything that is trained has a gradient; dropout is at work, and the same for the same seed and step."""
     module = IResNet(NetworkConfig("IR_SE_50", embedding_size=32), units=(1, 1, 1, 1), squeeze=True)
-    draw_weights(module, 1)
+    init_weights(module, 1)
     module.train()
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 112, 112)).astype(np.float32)
     before = {name: var.numpy() for name, var in state(module).items()}
     outputs: list[Any] = []
     for step in (0, 0, 1):
-        seed_chance(7, step, 0)
+        seed_dropout(7, step, 0)
         outputs.append(module(jt.array(images)))
     values = [output.numpy() for output in outputs]
     assert np.array_equal(values[0], values[1])
@@ -124,7 +124,7 @@ def test_chance_is_a_function_of_seed_step_and_rank() -> None:
     ones = jt.ones((4, 512, 7, 7))
 
     def mask(seed: int, step: int, rank: int) -> Any:
-        seed_chance(seed, step, rank)
+        seed_dropout(seed, step, rank)
         return dropout(ones).numpy() > 0
 
     first = mask(1337, 5, 0)
@@ -137,6 +137,6 @@ def test_chance_is_a_function_of_seed_step_and_rank() -> None:
 
 def test_other_generators_are_left_alone() -> None:
     python, numpy = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]  # noqa: NPY002
-    seed_chance(1, 2, 3)
+    seed_dropout(1, 2, 3)
     assert random.getstate() == python
     assert np.random.get_state()[1].tolist() == numpy  # type: ignore[index]  # noqa: NPY002

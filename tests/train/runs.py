@@ -7,9 +7,7 @@ from pathlib import Path
 
 from sface.models.network_config import NetworkConfig
 from sface.output import Output
-from sface.train.checkpoints import find_run
-from sface.train.config import Resources, TrainConfig
-from sface.train.loop import TrainResult, train
+from sface.train import Resources, TrainConfig, TrainResult, train
 
 QUIET = Output(quiet=True)
 CONFIG = TrainConfig(
@@ -22,8 +20,7 @@ FILES = ("model.safetensors", "head-0.safetensors", "momentum.safetensors")
 
 def run(config: TrainConfig, data: Path, outdir: Path, resume: bool = False, **resources: object) -> TrainResult:
     """Train in this process; `resources`: fields of Resources beside data_root."""
-    checkpoint = find_run(outdir, resume, QUIET)
-    return train(config, Resources(str(data), **resources), outdir, checkpoint=checkpoint, output=QUIET)  # type: ignore[arg-type]
+    return train(config, Resources(data, **resources), outdir, resume=resume)  # type: ignore[arg-type]
 
 
 def same_weights(a: Path, b: Path) -> bool:

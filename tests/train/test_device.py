@@ -1,4 +1,4 @@
-"""`--workers_id`: a GPU that can't be used is said before anything is compiled."""
+"""`workers_id`: a GPU that can't be used is said before anything is compiled."""
 
 import os
 
@@ -13,7 +13,7 @@ def test_a_gpu_without_a_toolkit_is_said_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("nvcc_path", raising=False)
     monkeypatch.setattr(device, "_count_gpus", lambda: 1)
     monkeypatch.setattr(jittor_setup, "why_no_cuda", lambda: "the toolkit lacks libcudnn_ops_infer.so")
-    with pytest.raises(UsageError, match=r"--workers_id 0: .* lacks libcudnn_ops_infer\.so"):
+    with pytest.raises(UsageError, match=r"^workers_id 0: .* lacks libcudnn_ops_infer\.so"):
         device.choose_device("0")
 
 

@@ -15,10 +15,9 @@ from sface.cli.dispatch import main
 from sface.errors import CheckpointError, DataError, DivergedError, StorageError, UsageError
 from sface.models.network_config import NetworkConfig
 from sface.models.networks import build_network
-from sface.train import step
+from sface.train import TrainResult, step
 from sface.train.checkpoints import find_run
 from sface.train.config import TrainConfig
-from sface.train.loop import TrainResult
 from sface.train.reporting.run_log import read_log
 from sface.train.save_and_restore import TrainState
 from tests.test_files import largest_file
@@ -83,7 +82,7 @@ def test_a_finished_run_is_left_alone(tmp_path: Path, drawn_set: Path) -> None:
 
 
 def test_a_folder_with_a_run_is_not_trained_into(drawn_set: Path, run_folder: Path) -> None:
-    with pytest.raises(UsageError, match="already holds a run; go on with --resume"):
+    with pytest.raises(UsageError, match="already holds a run; go on with resume"):
         run(CONFIG, drawn_set, run_folder)
 
 
@@ -91,7 +90,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, drawn_set: Path) -> N
     outdir = tmp_path / "out"
     assert main(["train", "--data_root", str(drawn_set), "--outdir", str(outdir), "--resume"]) == 2
     assert not outdir.exists()
-    with pytest.raises(UsageError, match="holds no checkpoint to resume"):
+    with pytest.raises(UsageError, match="holds no checkpoint to go on from"):
         find_run(outdir, True, QUIET)
 
 
@@ -121,7 +120,7 @@ def test_resuming_with_another_set(tmp_path: Path, drawn_set: Path) -> None:
     for file in drawn_set.iterdir():
         (other / file.name).write_bytes(file.read_bytes())
     (other / "imgs.txt").write_text("".join((drawn_set / "imgs.txt").read_text().splitlines(keepends=True)[:40]))
-    with pytest.raises(CheckpointError, match="give the same set with --data_root"):
+    with pytest.raises(CheckpointError, match="give the same set as data_root"):
         run(replace(CONFIG, max_steps=3), other, tmp_path / "out", resume=True)
 
 
@@ -199,7 +198,7 @@ def test_a_loss_that_is_no_number_is_not_saved(
 
     original = step.build_state
     monkeypatch.setattr(step, "build_state", build)
-    with pytest.raises(DivergedError, match=r"the loss is not a number at step 2; .* with a lower --lr"):
+    with pytest.raises(DivergedError, match=r"the loss is not a number at step 2; .* with a lower lr"):
         run(CONFIG, drawn_set, tmp_path / "out")
     assert not list((tmp_path / "out").glob("step-*"))
 

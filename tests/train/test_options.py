@@ -123,7 +123,7 @@ def test_rates_are_those_of_the_schedule(
 
 
 def test_a_batch_must_be_cut_evenly(tmp_path: Path, drawn_set: Path) -> None:
-    with pytest.raises(UsageError, match="--accumulate 3: can't cut a process's 8 images of a batch evenly"):
+    with pytest.raises(UsageError, match=r"^accumulate 3: can't cut a process's 8 images of a batch evenly"):
         run(replace(CONFIG, accumulate=3), drawn_set, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

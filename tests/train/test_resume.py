@@ -213,7 +213,7 @@ def test_a_wrong_path(place: str, tmp_path: Path, three: Path, capsys: pytest.Ca
     (outdir / "empty").mkdir()
     before = sorted(outdir.rglob("*"))
     assert main(["train", "--outdir", str(outdir / place), "--resume"]) == 2
-    assert f"{outdir / place}: holds no checkpoint to resume; start without --resume" in capsys.readouterr().err
+    assert f"{outdir / place}: holds no checkpoint to go on from; start without --resume" in capsys.readouterr().err
     assert sorted(outdir.rglob("*")) == before
 
 

@@ -17,7 +17,7 @@ from sface.datasets.image_sets import open_image_set
 from sface.errors import DataError, ModelError, SFaceError
 from sface.infer import FaceEmbedder
 from sface.models.network_config import NetworkConfig
-from sface.train.config import AugmentConfig, Resources, TrainConfig, read_run, write_run
+from sface.train import AugmentConfig, Resources, TrainConfig, read_settings, write_settings
 from sface.train.heads.teacher_head import RELATIONS, SCALE, TeacherHead
 from sface.train.loading.loader import Loader
 from sface.train.reporting.run_log import read_log
@@ -200,7 +200,7 @@ def test_a_network_learns_from_crops_of_nobody_and_goes_on(teacher_file: Path, l
     assert main([*call, "--outdir", str(tmp_path / "whole"), "--num_workers", "2"]) == 0
     cosines = told(tmp_path / "whole")
     assert cosines[-1] > cosines[0] + 0.2
-    config, resources = read_run(tmp_path / "whole" / "config.json")
+    config, resources = read_settings(tmp_path / "whole" / "config.json")
     assert config.teacher is not None and config.teacher.name == "teacher.onnx"
     assert config.network.embedding_size == DIMENSION
     assert resources.teacher == str(teacher_file)
@@ -268,14 +268,14 @@ def test_settings_of_another_run(
 ) -> None:
     """They win over a teacher's defaults; a teacher among them refuses a head as --teacher does."""
     first = tmp_path / "first.json"
-    write_run(
+    write_settings(
         first,
         TrainConfig(NetworkConfig("MobileFaceNet"), batch_size=8, augment=AugmentConfig(lowres=0.2), max_steps=1),
         Resources(str(loose)),
     )
     call = ["train", "--config", str(first), "--teacher", str(teacher_file), "--outdir", str(tmp_path / "out")]
     assert main(call) == 0
-    config, _ = read_run(tmp_path / "out" / "config.json")
+    config, _ = read_settings(tmp_path / "out" / "config.json")
     assert (config.augment, config.schedule) == (AugmentConfig(lowres=0.2), "stages")
     assert config.network.embedding_size == DIMENSION
     capsys.readouterr()
@@ -283,7 +283,7 @@ def test_settings_of_another_run(
     assert main([*second, "--resume_head", str(tmp_path / "out")]) == 2
     assert "--resume_head with a teacher" in capsys.readouterr().err
     assert main(["train", "--data_root", str(loose), "--outdir", str(tmp_path / "o"), "--preprocess", "raw"]) == 2
-    assert "--preprocess raw: is for a --teacher" in capsys.readouterr().err
+    assert "--preprocess raw: is for a teacher" in capsys.readouterr().err
 
 
 def test_a_teacher_that_fails_in_a_loader_process(teacher_file: Path, loose: Path, tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
 """Heads by name: from embeddings and labels to the loss.
 
-A head is a module with a number `classes` and a parameter `weight`, float32 (classes, D), drawn from the seed alone.
-Its `execute(embedding, labels)` takes raw embeddings, float32 (B, D), and labels, int32 (B,), and gives a HeadOutput.
-One that is shared out over the ranks has only the rows `first` .. `last` - 1 of the weight.
+A head is a module with a number `classes` and a parameter `weight`, float32 (classes, D), which begins as a function of
+the seed alone. Its `execute(embedding, labels)` takes raw embeddings, float32 (B, D), and labels, int32 (B,), and gives
+a HeadOutput. One that is shared out over the ranks has only the rows `first` .. `last` - 1 of the weight.
 """
 
 from jittor import nn
 
 from ..config import HeadConfig
-from .head_output import HeadOutput
 from .sface_head import SFaceHead
 from .sharded_head import ShardedSFaceHead
 from .softmax_heads import MarginHead, SoftmaxHead
-
-__all__ = ["HeadOutput", "SFaceHead", "build_head"]
 
 
 def build_head(config: HeadConfig, classes: int, embedding_size: int, seed: int) -> nn.Module:

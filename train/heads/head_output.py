@@ -6,7 +6,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from ...models.networks import draw_weight
+from ...models.networks import init_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class HeadOutput:
     top1: Any
 
 
-def draw_head_weight(seed: int, classes: int, embedding_size: int) -> np.ndarray:
+def init_head_weight(seed: int, classes: int, embedding_size: int) -> np.ndarray:
     """float32 (classes, embedding_size), the weight that a head of this seed begins with."""
-    return draw_weight(np.random.default_rng([seed, 1]), (classes, embedding_size))
+    return init_weight(np.random.default_rng([seed, 1]), (classes, embedding_size))
 
 
 def lengths(x: Any) -> Any:

@@ -16,7 +16,7 @@ import jittor as jt
 from jittor import nn
 
 from ..config import HeadConfig
-from .head_output import HeadOutput, draw_head_weight
+from .head_output import HeadOutput, init_head_weight
 from .sface_operator import COS_OTHERS, COS_Y, INTER, INTRA, NEAREST, rows_and_gradients
 
 
@@ -44,7 +44,7 @@ class SFaceHead(nn.Module):
     def __init__(self, classes: int, embedding_size: int, config: HeadConfig, seed: int) -> None:
         self.classes = classes
         self.config = config
-        self.weight = jt.array(draw_head_weight(seed, classes, embedding_size))
+        self.weight = jt.array(init_head_weight(seed, classes, embedding_size))
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
         """embedding float32 (B, D), raw; labels int32 (B,). In evaluation the loss carries no gradient either."""

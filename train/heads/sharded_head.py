@@ -2,7 +2,7 @@
 
 SFace's factors need no sum over all classes, so a rank does its classes' part of the loss by itself, over the batch of
 all ranks. Only features and labels travel to it, and the features' gradient and a few numbers a sample travel back.
-The ranks meet five times a step, one meeting after the other, each a sum over all of them:
+There are five sums over all ranks in a step, one after the other (ordered_all_reduce.py):
 
     labels (B,) and features (B, D)   each rank puts in its own, between zeros
     rows (4, B)                       loss and cosines: each rank's classes' part
@@ -21,11 +21,11 @@ from ...errors import UsageError
 from ...processes.ranks import rank, world_size
 from ..config import HeadConfig
 from .head_output import HeadOutput
-from .rank_sums import Meetings
+from .ordered_all_reduce import OrderedAllReduce
 from .sface_head import figures, loss_of
 from .sface_operator import COS_Y, LARGEST, NEAREST, rows_and_gradients
 
-_DRAWN_AT_ONCE = 4096  # rows of the weight
+_ROWS_AT_ONCE = 4096  # rows of the weight
 
 
 class ShardedSFaceHead(nn.Module):
@@ -38,11 +38,13 @@ class ShardedSFaceHead(nn.Module):
     def __init__(self, classes: int, embedding_size: int, config: HeadConfig, seed: int) -> None:
         """Raises UsageError where there are fewer classes than ranks."""
         if classes < world_size():
-            raise UsageError(f"--shard_head: {classes} classes can't be shared out over {world_size()} processes")
+            raise UsageError(
+                f"sharded: {classes} classes can't be shared out over {world_size()} processes", argument="sharded"
+            )
         self.classes = classes
         self.config = config
         self.first, self.last = (classes * end // world_size() for end in (rank(), rank() + 1))
-        self.weight = jt.array(_draw_rows(seed, classes, embedding_size, self.first, self.last))
+        self.weight = jt.array(_init_rows(seed, classes, embedding_size, self.first, self.last))
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
         """embedding float32 (b, D), raw, and labels int32 (b,), of this rank's samples; b is the same on all ranks.
@@ -78,29 +80,29 @@ def _over_ranks(
 ) -> tuple[Any, ...]:
     """Rows (4, B) and nearer (B,), of all ranks; then, where wanted, the gradients of the sum of the loss over the
     batch: of this rank's embeddings (b, D) and of its weight (c, D)."""
-    meetings = Meetings()
-    labels = meetings.gather(labels)
-    embeddings = meetings.gather(embedding.detach())
+    all_reduce = OrderedAllReduce()
+    labels = all_reduce.gather(labels)
+    embeddings = all_reduce.gather(embedding.detach())
     rows, *gradients = rows_and_gradients(embeddings, weight, labels - first, config, with_gradients)
-    of_all = meetings.add(rows[:LARGEST])
+    of_all = all_reduce.sum(rows[:LARGEST])
     # Of classes that are equally near the first counts, on whichever rank.
     is_before = jt.logical_and(rows[LARGEST] == of_all[COS_Y], rows[NEAREST].int32() + first < labels)
-    nearer = meetings.add(jt.logical_or(rows[LARGEST] > of_all[COS_Y], is_before).float32())
+    nearer = all_reduce.sum(jt.logical_or(rows[LARGEST] > of_all[COS_Y], is_before).float32())
     if not with_gradients:
         return of_all, nearer
     d_embeddings, d_weight = gradients
     own = slice(rank() * embedding.shape[0], (rank() + 1) * embedding.shape[0])
-    return of_all, nearer, meetings.add(d_embeddings)[own], d_weight
+    return of_all, nearer, all_reduce.sum(d_embeddings)[own], d_weight
 
 
-def _draw_rows(seed: int, classes: int, embedding_size: int, first: int, last: int) -> np.ndarray:
-    """Rows `first` .. `last` - 1 of `draw_head_weight`, without the others in memory."""
+def _init_rows(seed: int, classes: int, embedding_size: int, first: int, last: int) -> np.ndarray:
+    """Rows `first` .. `last` - 1 of `init_head_weight`, without the others in memory."""
     generator = np.random.default_rng([seed, 1])
     rows = np.empty((last - first, embedding_size), dtype=np.float32)
-    for start in range(0, last, _DRAWN_AT_ONCE):
-        drawn = generator.standard_normal((min(_DRAWN_AT_ONCE, last - start), embedding_size), dtype=np.float32)
-        kept = drawn[max(0, first - start) :]
-        end = start + len(drawn) - first
+    for start in range(0, last, _ROWS_AT_ONCE):
+        block = generator.standard_normal((min(_ROWS_AT_ONCE, last - start), embedding_size), dtype=np.float32)
+        kept = block[max(0, first - start) :]
+        end = start + len(block) - first
         if len(kept):
             rows[end - len(kept) : end] = kept
     rows *= np.float32(2 * math.sqrt(2 / classes))

@@ -20,7 +20,7 @@ import jittor as jt
 from jittor import nn
 
 from ..config import HeadConfig
-from .head_output import HeadOutput, draw_head_weight, lengths, unit
+from .head_output import HeadOutput, init_head_weight, lengths, unit
 
 # Near θ = 0 and π the slope of sin θ over cos θ is infinite. Below this sine it counts as constant; the gradient of
 # the feature, which is in proportion to the sine, is as good as 0 there.
@@ -32,7 +32,7 @@ class SoftmaxHead(nn.Module):
 
     def __init__(self, classes: int, embedding_size: int, seed: int) -> None:
         self.classes = classes
-        self.weight = jt.array(draw_head_weight(seed, classes, embedding_size))
+        self.weight = jt.array(init_head_weight(seed, classes, embedding_size))
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
         """embedding float32 (B, D), raw; labels int32 (B,)."""
@@ -47,7 +47,7 @@ class MarginHead(nn.Module):
     def __init__(self, classes: int, embedding_size: int, config: HeadConfig, seed: int) -> None:
         self.classes = classes
         self.config = config
-        self.weight = jt.array(draw_head_weight(seed, classes, embedding_size))
+        self.weight = jt.array(init_head_weight(seed, classes, embedding_size))
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
         """embedding float32 (B, D), raw; labels int32 (B,)."""

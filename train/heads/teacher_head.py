@@ -16,7 +16,7 @@ import jittor as jt
 from jittor import nn
 
 from .head_output import HeadOutput, unit
-from .rank_sums import Meetings
+from .ordered_all_reduce import OrderedAllReduce
 
 SCALE = 64.0
 RELATIONS = 5.0
@@ -32,9 +32,9 @@ class TeacherHead(nn.Module):
         What comes back is of the batch of all ranks, and the same on each. A rank's embeddings get their gradient from
         each of the ranks, so that the mean over the ranks, which is what they train with, is that of one loss.
         """
-        meetings = Meetings()
-        targets = meetings.gather(targets)
-        own = unit(meetings.gather(embedding))
+        all_reduce = OrderedAllReduce()
+        targets = all_reduce.gather(targets)
+        own = unit(all_reduce.gather(embedding))
         batch = own.shape[0]
         cos = nn.matmul_transpose(own, targets)  # (B, B)
         cos_y = (own * targets).sum(dim=1)  # (B,)

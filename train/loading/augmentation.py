@@ -28,7 +28,7 @@ _GREY = np.array([0.299, 0.587, 0.114])  # of red, green and blue: ITU-R BT.601
 
 
 def augment(image: Image, config: AugmentConfig, random: np.random.Generator) -> Image:
-    """Change a crop, each way with its probability, as `random` says; the crop itself comes back where none was drawn.
+    """Change a crop, each way with its probability, as `random` says; the crop itself comes back where nothing changes.
 
     image: uint8 (size, size, 3) RGB, size >= 2; it is not written to. Gives the same shape, type and colour order.
     """

@@ -41,13 +41,18 @@ class BatchMaker:
     ) -> None:
         """Raises UsageError and DataError, as `Loader` says."""
         if batch_size < 1 or batch_size % ranks:
-            raise UsageError(f"a batch of {batch_size} can't be shared out evenly over {ranks} ranks: change its size")
+            raise UsageError(
+                f"a batch of {batch_size} can't be shared out evenly over {ranks} ranks: change its size",
+                argument="batch_size",
+            )
         if batch_size > len(image_set):
             raise UsageError(
-                f"{len(image_set)} images can't fill a batch of {batch_size}: choose a smaller one", path=image_set.root
+                f"{len(image_set)} images can't fill a batch of {batch_size}: choose a smaller one",
+                path=image_set.root,
+                argument="batch_size",
             )
         if seed < 0:
-            raise UsageError(f"the seed {seed} is negative: choose one from 0 up")
+            raise UsageError(f"the seed {seed} is negative: choose one from 0 up", argument="seed")
         self.image_set = image_set
         self.batches_per_epoch = len(image_set) // batch_size
         self.share = batch_size // ranks

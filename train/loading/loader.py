@@ -66,7 +66,7 @@ class Loader:
         unreadable.
         """
         if workers < 0:
-            raise UsageError(f"--num_workers {workers}: must be 0 or more")
+            raise UsageError(f"num_workers {workers}: must be 0 or more", argument="num_workers")
         self._maker = BatchMaker(
             image_set, batch_size=batch_size, seed=seed, rank=rank, ranks=ranks, augment=augment, teacher=teacher
         )

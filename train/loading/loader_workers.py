@@ -143,8 +143,12 @@ class LoaderWorkers:
             return SFaceError(f"{self._name(number)} ended with exit code {code} {at}", remedy="see above for why")
         with suppress(ValueError):
             ending = signal.Signals(-code).name
-            hint = "; the system does so when memory runs short: try fewer --num_workers" if code == -9 else ""
-            return SFaceError(f"{self._name(number)} was ended by {ending} {at}{hint}")
+            killed = code == -signal.SIGKILL
+            return SFaceError(
+                f"{self._name(number)} was ended by {ending} {at}",
+                remedy="the system does so when memory runs short: try fewer num_workers" if killed else None,
+                argument="num_workers" if killed else None,
+            )
         return SFaceError(f"{self._name(number)} was ended by signal {-code} {at}")
 
     def _name(self, number: int) -> str:
@@ -210,8 +214,9 @@ def _memory(size: int) -> int:
     except OSError as error:
         os.close(descriptor)
         raise UsageError(
-            f"the loader's processes need {size / 2**20:,.0f} MiB of memory that can't be had ({error.strerror}): "
-            "choose a smaller --batch_size, fewer --num_workers, or --num_workers 0"
+            f"the loader's processes need {size / 2**20:,.0f} MiB of memory that can't be had ({error.strerror})",
+            remedy="choose a smaller batch_size, or fewer num_workers (0: none)",
+            argument="num_workers",
         ) from error
     return descriptor
 

@@ -15,11 +15,11 @@ from ..loading.loader import Loader
 from .run_progress import Clock, Measurement, Progress
 
 LOG_EVERY = 20
-# What a step gives, of HeadOutput for Measurement.
-SHOWN = ("loss", "intra", "inter", "cos_genuine", "cos_impostor", "top1")
+# What a step measures, fields of HeadOutput and of Measurement.
+STEP_FIGURES = ("loss", "intra", "inter", "cos_genuine", "cos_impostor", "top1")
 
 
-class Watch:
+class Meter:
     """Means over steps and processes. Every process has one; that of process 0 shows and logs."""
 
     def __init__(
@@ -32,9 +32,9 @@ class Watch:
         self._waited = loader.waited
         self._reported = 0  # unreadable images
 
-    def stepped(self, shown: Any) -> None:
-        """One step was done; `shown`: SHOWN as a Var, float32 (6,), which is not read yet."""
-        self._window.append(shown)
+    def stepped(self, figures: Any) -> None:
+        """One step was done; `figures`: STEP_FIGURES as a Var, float32 (6,), which is not read yet."""
+        self._window.append(figures)
         if self._progress:
             self._progress.step()
 
@@ -49,7 +49,8 @@ class Watch:
             raise DivergedError(
                 f"the loss is not a number at step {step}",
                 path=self._outdir,
-                remedy="go on from the last checkpoint, or start again, with a lower --lr",
+                remedy="go on from the last checkpoint, or start again, with a lower lr",
+                argument="lr",
             )
         seconds, steps = self._clock.lap(), len(self._window)
         measurement = Measurement(
@@ -59,7 +60,7 @@ class Watch:
             images_per_second=steps * self._batch_size / seconds,
             data_wait=min(1.0, (self._loader.waited - self._waited) / seconds),
             seconds_left=(self._last_step - step) * seconds / steps,
-            **dict(zip(SHOWN, means.tolist(), strict=True)),
+            **dict(zip(STEP_FIGURES, means.tolist(), strict=True)),
         )
         self._window.clear()
         self._waited = self._loader.waited

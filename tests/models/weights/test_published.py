@@ -111,7 +111,7 @@ def test_weights_of_another_network(tmp_path: Path, torch_files: TorchFiles) -> 
     stored = {name: var.numpy() for name, var in state(build_network(CONFIG)).items()}
     file = torch_files.zip(tmp_path / "w.pth", stored)
     for config in (NetworkConfig("MobileFaceNet", embedding_size=32), NetworkConfig("IR_50", embedding_size=16)):
-        with pytest.raises(CheckpointError, match=r"w\.pth: does not fit .* as --net, --embedding_size, --input_size"):
+        with pytest.raises(CheckpointError, match=r"w\.pth: does not fit .*; give the network, embedding_size"):
             load_published(file, config)
     with pytest.raises(CheckpointError, match=r"1 names or shapes differ, first 'conv_6dw7_7\.conv2d\.weight'"):
         load_published(file, NetworkConfig("MobileFaceNet", embedding_size=16, input_size=224))

@@ -15,8 +15,8 @@ from sface.errors import UsageError
 from sface.train.config import HeadConfig
 from sface.train.heads import sharded_head
 from sface.train.heads.build import build_head
-from sface.train.heads.head_output import draw_head_weight
-from sface.train.heads.sharded_head import _draw_rows
+from sface.train.heads.head_output import init_head_weight
+from sface.train.heads.sharded_head import _init_rows
 from sface.train.optimizer import SGD
 from tests.paths import REPOSITORY
 from tests.train.heads.head_reference import Array, draw
@@ -44,7 +44,7 @@ def run(sharded: bool, part: slice) -> dict[str, Array]:
     head = build_head(HeadConfig(a=1.2, b=1.5, sharded=sharded), CLASSES, SIZE, SEED)
     result = {"first": head.weight.numpy()}
     inputs, _ = draw(0, BATCH, CLASSES, SIZE)
-    inputs[-1] = draw_head_weight(SEED, CLASSES, SIZE)[LABELS[-1]]
+    inputs[-1] = init_head_weight(SEED, CLASSES, SIZE)[LABELS[-1]]
     x: Any = jt.array(inputs[part])
     labels = jt.array(LABELS[part])
     output = head(x, labels)
@@ -108,7 +108,7 @@ def close(actual: Array, expected: Array) -> None:
 def test_the_ranks_hold_the_classes_between_them(shards: list[Any]) -> None:
     rows = [len(shard["first"]) for shard in shards]
     assert max(rows) - min(rows) <= 1
-    assert np.array_equal(np.concatenate([shard["first"] for shard in shards]), draw_head_weight(SEED, CLASSES, SIZE))
+    assert np.array_equal(np.concatenate([shard["first"] for shard in shards]), init_head_weight(SEED, CLASSES, SIZE))
 
 
 @pytest.mark.parametrize("mode", ["", "eval "])
@@ -140,11 +140,11 @@ def test_steps_lead_to_the_same_weights(shards: list[Any], whole: dict[str, Arra
 @pytest.mark.parametrize("part", [(0, 1), (5000, 9001), (4096, 8192), (8999, 9001), (0, 9001)])
 def test_rows_of_the_weight_are_those_of_the_whole(part: tuple[int, int]) -> None:
     """9,001 rows are drawn in more than one go."""
-    expected = draw_head_weight(1, 9001, 3)
-    assert np.array_equal(_draw_rows(1, 9001, 3, *part), expected[slice(*part)])
+    expected = init_head_weight(1, 9001, 3)
+    assert np.array_equal(_init_rows(1, 9001, 3, *part), expected[slice(*part)])
 
 
 def test_fewer_classes_than_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded_head, "world_size", lambda: 4)
-    with pytest.raises(UsageError, match="--shard_head: 3 classes"):
+    with pytest.raises(UsageError, match=r"^sharded: 3 classes"):
         build_head(HeadConfig(sharded=True), 3, 4, seed=0)

@@ -300,5 +300,5 @@ def test_batches_that_do_not_fit(numbers: ImageSet) -> None:
         Loader(numbers, batch_size=0, seed=1)
     with pytest.raises(UsageError, match="the seed -1 is negative"):
         Loader(numbers, batch_size=1, seed=-1)
-    with pytest.raises(UsageError, match="--num_workers -1: must be 0 or more"):
+    with pytest.raises(UsageError, match=r"^num_workers -1: must be 0 or more"):
         Loader(numbers, batch_size=1, seed=1, workers=-1)
