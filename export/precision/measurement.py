@@ -36,17 +36,15 @@ BATCH = 32
 
 
 class AccuracyOn(Protocol):
-    """A verification set on which accuracy is measured, such as `sface.evaluate.accuracy_on("lfw.bin")`.
-
-    name  the set's
-    size  width and height of its crops in pixels
-    """
+    """A verification set on which accuracy is measured, such as `sface.evaluate.accuracy_on("lfw.bin")`."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the verification set."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Width and height of its crops in pixels."""
 
     def __call__(self, embed: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]], /) -> float:
         """The accuracy, 0..1, of an embedding function: uint8 (N, S, S, 3) RGB → float32 (N, D)."""
@@ -83,7 +81,7 @@ class Precision:
         return f"{self.precision} {' and '.join(remarks)}" if remarks else None
 
     def text(self) -> str:
-        """For people."""
+        """The figures as lines for people."""
         times = f"{self.milliseconds_before:.2f} ms a crop in one thread → {self.milliseconds_after:.2f} ms"
         lines = [
             f"{self.precision}: cosine to fp32 {self.mean_cosine:.5f} in the mean of {self.crops} crops, "
