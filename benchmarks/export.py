@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from sface.datasets.synthetic.faces import draw_crops
-from sface.export.checkpoint_export import Options, Source, describe, export_network
-from sface.export.exporter import run_module
-from sface.export.parity.parity import random_crops
-from sface.export.parity.random_weights import redrawn
+from sface.export.face_network_export import export_source
+from sface.export.module_export import run_module
+from sface.export.network_source import Source
+from sface.export.parity.proof_crops import random_crops
+from sface.export.parity.random_weights import with_random_weights
 from sface.model_files.network_input import network_input
 from sface.models import NetworkConfig, build_network
 from sface.models.networks import state
+from sface.models.weights.description import describe
 from sface.runtime.jittor_setup import without_cuda
 
 HERE = Path(__file__).resolve().parent
@@ -36,12 +37,12 @@ def write_files(net: str, torch_python: str, folder: Path) -> list[Path]:
     """The files of NAMES, of a network with drawn weights and statistics."""
     config = NetworkConfig(net)
     crops = network_input(random_crops(4, config.input_size))
-    module = redrawn(build_network(config), (crops,))
+    module = with_random_weights(build_network(config), (crops,))
     run_module(module)(crops)
     source = Source(lambda: module, folder, describe(config))
     files = [folder / f"{name}.onnx" for name in ("torch", "ours", "relu")]
-    export_network(source, files[1], draw_crops(7, seed=1))
-    export_network(source, files[2], draw_crops(7, seed=1), Options(without=("rewrite_prelu",)))
+    export_source(source, files[1])
+    export_source(source, files[2], without=["rewrite_prelu"])
     model = onnx.load(files[2])
     for node in model.graph.node:
         if node.op_type == "PRelu":

@@ -16,7 +16,7 @@ import onnx
 import onnx_ir as ir
 
 from sface.errors import NoFaceError
-from sface.export.passes import weights_off_inputs as unlist_weights
+from sface.export.passes import remove_initializers_from_inputs
 from sface.infer import FaceVerifier
 
 
@@ -39,7 +39,7 @@ def read_pairs(photos: Path) -> list[tuple[Path, Path, bool]]:
 def loadable(model: Path, folder: Path) -> Path:
     """A copy that onnxruntime takes, also of OpenCV's files, which list their weights as inputs."""
     changed = ir.serde.deserialize_model(onnx.load(model))
-    unlist_weights.apply(changed)
+    remove_initializers_from_inputs.apply(changed)
     copy = folder / model.name
     onnx.save(ir.serde.serialize_model(changed), copy)
     return copy

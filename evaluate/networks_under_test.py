@@ -86,20 +86,20 @@ def _open_checkpoint(path: Path) -> Network:
     import jittor as jt
     import numpy as np
 
-    from ..export.checkpoint_export import open_trained
     from ..models.networks import pixels
-    from ..models.weights.checkpoint import MODEL
+    from ..models.weights.checkpoint import MODEL, load_checkpoint
+    from ..models.weights.description import describe_checkpoint
 
-    source = open_trained(path)
-    module = source.load()
+    module, checkpoint = load_checkpoint(path)
 
     def embed(crops: "NDArray[np.uint8]") -> "NDArray[np.float32]":
         full = np.concatenate([crops, np.repeat(crops[-1:], -len(crops) % BATCH, axis=0)])  # it compiles for a shape
         with jt.no_grad():
             embeddings: NDArray[np.float32] = module(pixels(full)).numpy()[: len(crops)]
-        return _finite(source.path, embeddings)
+        return _finite(checkpoint.folder, embeddings)
 
-    return Network(source.path, files.sha256(source.path / MODEL), source.metadata, "Jittor", embed)
+    metadata = describe_checkpoint(checkpoint)
+    return Network(checkpoint.folder, files.sha256(checkpoint.folder / MODEL), metadata, "Jittor", embed)
 
 
 def _finite(path: Path, embeddings: "NDArray[np.float32]") -> "NDArray[np.float32]":

@@ -4,6 +4,7 @@ OpenCV's block-quantised files keep their weights as whole numbers with a scale 
 can't run some. Folded to float32 it is the network from which they were made. Needs no Jittor.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +18,23 @@ from ..files import write_bytes
 from ..model_files.onnx_session import open_session
 from .onnx_files.onnx_file import load_whole_model
 from .onnx_files.serialize import serialize
-from .passes import run_passes
-from .passes import weights_off_inputs as unlist_weights
+from .passes import remove_initializers_from_inputs, run_passes
 
 # Of outputs that are scores of 0..1, or offsets of about as many cells of a grid; float32 alone gives 4e-6.
 MAX_DIFFERENCE = 1e-4
 PICTURE = (96, 128)  # height and width, in pixels: the coarsest grid has cells of 32
 
 
-def mend_detector(source: Path, path: Path) -> None:
+def repair_detector(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
     """Write the detector `source`, whose input is one picture (1, 3, H, W), to `path`; H and W become free.
 
     It is compared with the source, computed by onnx's own plain evaluator. Raises ModelError, ParityError,
     StorageError; then there is no new file.
     """
+    source = Path(source)
     proto = load_whole_model(source)
     model = ir.serde.deserialize_model(proto)
-    unlist_weights.apply(model)
+    remove_initializers_from_inputs.apply(model)
     run_passes(model)
     _free_size(model, source)
     data = serialize(model)
@@ -43,11 +44,11 @@ def mend_detector(source: Path, path: Path) -> None:
     given = session.run(names, {session.get_inputs()[0].name: picture})
     expected = _evaluate(proto, names, picture)
     if any(a.shape != b.shape for a, b in zip(given, expected, strict=True)):
-        raise ParityError("mended it gives outputs of other shapes", path=source)
+        raise ParityError("repaired, it gives outputs of other shapes", path=source)
     difference = float(np.max([np.abs(a - b).max() for a, b in zip(given, expected, strict=True)]))
     if not difference <= MAX_DIFFERENCE:  # NaN is not
-        raise ParityError(f"mended it differs by {difference:.1e}, more than {MAX_DIFFERENCE:.0e}", path=source)
-    write_bytes(path, data)
+        raise ParityError(f"repaired, it differs by {difference:.1e}, more than {MAX_DIFFERENCE:.0e}", path=source)
+    write_bytes(Path(path), data)
 
 
 def _free_size(model: ir.Model, source: Path) -> None:

@@ -1,33 +1,33 @@
 """Any face network's ONNX file → an equal one that is faster, and says what its input is. Needs no Jittor."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
 from .. import __version__
-from ..errors import ModelError, PreprocessError
+from ..errors import ModelError, PreprocessError, UsageError
 from ..files import sha256, write_bytes
-from ..model_files.known_files import KNOWN_FILES
-from ..model_files.metadata import PREFIX, ModelMetadata, Preprocess, from_props
+from ..model_files.known_files import known_metadata
+from ..model_files.metadata import PREFIX, PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..model_files.network_input import network_input
 from ..model_files.onnx_session import in_one_line, open_session
-from .onnx_files.onnx_file import load_whole_model
+from .onnx_files.onnx_file import check_output, load_whole_model
 from .onnx_files.serialize import serialize
-from .parity.parity import BATCHES, Parity, embed_all, measure_embeddings, on_rows, random_crops, settle
+from .parity.parity import Parity, embed_all, measure_embeddings, on_rows, raise_unless_equal
+from .parity.proof_crops import proof_crops, random_crops
 from .parity.timing import interleaved
-from .passes import run_passes
-from .passes import weights_off_inputs as unlist_weights
+from .passes import remove_initializers_from_inputs, run_passes
 from .passes.free_batch import fix_batch, free_batch
 from .passes.graph_edits import constant, only_reader
-from .precision.precision import Lowering, Precision, lower
-from .target import ONNXRUNTIME, Target
+from .precision.lowering import Lowering, check_target, lower
+from .precision.measurement import Precision
+from .targets import Target, find_target
 
 ROUNDS = 15
 
@@ -43,9 +43,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Optimized:
-    """What was written, and how it compares with what was there: `parity` in float32, `precision` of a file below that.
-    `loads`: whether the original ran as it was; where it did not, it was measured with the weights taken
-    off its list of inputs."""
+    """A file that was written, and how it compares with the one that it was made from.
+
+    path       the file
+    before     the original; after, the new file
+    loads      whether onnxruntime runs the original as it is; where it doesn't, it was measured with the initializers
+               removed from its inputs
+    parity     how equal the two are in float32
+    precision  what was measured of a file below float32; else None
+    metadata   what the file says about itself
+    """
 
     path: Path
     before: Measured
@@ -57,31 +64,41 @@ class Optimized:
 
 
 def optimize(
-    source: Path,
-    path: Path,
+    source: str | os.PathLike[str],
+    path: str | os.PathLike[str],
     *,
-    target: Target = ONNXRUNTIME,
+    target: str | Target = "onnxruntime",
     preprocess: Preprocess | None = None,
-    without: tuple[str, ...] = (),
-    face_crops: Callable[[int], npt.NDArray[np.uint8]],
+    without: Collection[str] = (),
     lowering: Lowering | None = None,
-    report: Path | None = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> Optimized:
-    """Apply the passes to the ONNX file `source` and write the result to `path`, which may be the same.
+    """Make the ONNX file `source` of any face network faster and write the result to `path`, which may be the same.
 
-    source: one input float32 (N, 3, S, S), N free or 1, and one output float32 (N, D), as face networks have.
-    preprocess: what the input is, where the file doesn't say it.
-    face_crops: draws at least 7 crops, uint8 (N, S, S, 3) RGB, for an S. lowering: the wish for fp16 or int8.
+    Both files are compared in onnxruntime, on noise and on drawn faces, before the new one is put in its place.
 
-    Raises ModelError (not such a network, not valid, weights in other files), PreprocessError (nobody says what the
-    input is), ParityError, StorageError, or what `precision.lower` raises; then there is no new file.
+    source: one input float32 (N, 3, S, S) RGB, N free or 1, and one output float32 (N, D), as face networks have.
+    target: the library that the file is to be fast in: "onnxruntime" or "opencv".
+    preprocess: the input of a file that doesn't say it: "raw", 0..255, or "centered", (x - 127.5) / 127.5.
+    without: names of passes (export/passes) to leave out.
+    lowering: fp16 or int8 instead of float32.
+    report: a JSON file for what was measured; it is written also where the file is refused.
+
+    Raises UsageError, ModelError (not such a network, not valid, weights in other files), PreprocessError (nothing says
+    what the input is), ParityError (the new file differs), StorageError, DataError; then there is no new file.
     """
+    target, source, path = find_target(target), Path(source), Path(path)
+    check_output(path)
+    check_target(lowering, target)
+    if preprocess is not None and preprocess not in PREPROCESS:
+        raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}", argument="preprocess")
+    report = None if report is None else Path(report)
     proto = load_whole_model(source)
     size_before = source.stat().st_size
     _check(proto, source)
     model = ir.serde.deserialize_model(proto)
     loads, session = _open(proto, source)
-    unlist_weights.apply(model)
+    remove_initializers_from_inputs.apply(model)
     size, dimension = _sizes(model, source)
     metadata = _describe(model, source, preprocess, size, dimension)
     if lowering and lowering.precision == "int8":  # its embeddings are others
@@ -97,10 +114,10 @@ def optimize(
     model.metadata_props.update(metadata.to_props())
     data = serialize(model)
     reference, optimized = on_rows(session), on_rows(open_session(data, str(source)))
-    crop_sets = [random_crops(max(BATCHES), size), face_crops(size)]
+    crop_sets = proof_crops(size)
     expected = embed_all(reference, crop_sets, metadata.preprocess)
     parity = measure_embeddings(expected, optimized, crop_sets, metadata.preprocess)
-    settle(parity, must_matter=True, first_difference=lambda: None, report=report)
+    raise_unless_equal(parity, must_matter=True, first_difference=lambda: None, report=report)
     precision = None
     if lowering:
         model, data, precision = lower(data, lowering, metadata.preprocess, report)
@@ -135,9 +152,9 @@ def _open(proto: Any, source: Path) -> tuple[bool, Any]:
         session = open_session(proto.SerializeToString(), str(source))
         if len(session.get_inputs()) == 1:
             return True, session
-    mended = ir.serde.deserialize_model(proto)
-    unlist_weights.apply(mended)
-    return False, open_session(ir.serde.serialize_model(mended).SerializeToString(), str(source))
+    repaired = ir.serde.deserialize_model(proto)
+    remove_initializers_from_inputs.apply(repaired)
+    return False, open_session(ir.serde.serialize_model(repaired).SerializeToString(), str(source))
 
 
 def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
@@ -156,34 +173,30 @@ def _sizes(model: ir.Model, source: Path) -> tuple[int, int]:
 
 def _describe(model: ir.Model, source: Path, preprocess: Preprocess | None, size: int, dimension: int) -> ModelMetadata:
     """What the file says about itself, or what is known of it, or what its graph and the caller say."""
-    own, known = from_props(dict(model.metadata_props), str(source)), KNOWN_FILES.get(sha256(source))
+    own = from_props(dict(model.metadata_props), str(source))
     scale = normalization(model)
-    stated = own or known
+    stated = own or known_metadata(sha256(source), size, dimension)
     found: str | None = stated.preprocess if stated else ("raw" if scale is not None else None)
     if found is None and preprocess is None:
         raise PreprocessError(
             "neither its metadata nor its graph say what its input is",
             path=source,
             remedy=(
-                "add --preprocess raw (RGB 0..255) or --preprocess centered ((x - 127.5) / 127.5), whichever "
-                "it was trained with"
+                "give preprocess raw (RGB 0..255) or centered ((x - 127.5) / 127.5), whichever it was trained with"
             ),
+            argument="preprocess",
         )
     if preprocess is not None and found is not None and preprocess != found:
         raise PreprocessError(
-            f"says that its input is {found}", path=source, remedy=f"leave out --preprocess {preprocess}"
+            f"says that its input is {found}",
+            path=source,
+            remedy=f"leave out preprocess {preprocess}",
+            argument="preprocess",
         )
     if own:
         return replace(own, sface_version=__version__)
-    return ModelMetadata(
-        preprocess=cast(Preprocess, found or preprocess),
-        input_size=size,
-        embedding_size=dimension,
-        input_scale=scale,
-        network=known.network if known else "",
-        sface_version=__version__,
-        published_threshold=known.threshold if known else None,
-    )
+    metadata = stated or ModelMetadata(cast(Preprocess, found or preprocess), size, dimension)
+    return replace(metadata, input_scale=scale, sface_version=__version__)
 
 
 def normalization(model: ir.Model) -> float | None:

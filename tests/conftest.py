@@ -94,9 +94,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, drawn_set: Path) -> Pat
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
     """That run's network as an ONNX file. Copy it before changing it."""
-    from sface.datasets.synthetic.faces import draw_crops
-    from sface.export.checkpoint_export import export_network, open_trained
+    from sface.export import export
 
     path = tmp_path_factory.mktemp("model") / "model.onnx"
-    export_network(open_trained(run_folder), path, draw_crops(7, seed=1))
+    export(run_folder, path)
     return path

@@ -67,8 +67,35 @@ sface.infer.Gallery.load(cls, folder, model_sha256=None)
 sface.infer.Gallery.check(folder)
 sface.infer.Candidate(person, similarity)
 sface.infer.Identification(person, similarity, margin)
+sface.export.export(checkpoint, path, *, network=None, target='onnxruntime', batch=None, unit_output=False,\
+ without=(), lowering=None, report=None)
+sface.export.check(file, checkpoint, *, network=None, report=None)
 sface.export.to_onnx(module, example, path, *, opset=17, input_names=None, output_names=None, dynamic_batch=True,\
  parity=True, rules=None, without=())
+sface.export.optimize(source, path, *, target='onnxruntime', preprocess=None, without=(), lowering=None, report=None)
+sface.export.repair_detector(source, path)
+sface.export.inspect(path)
+sface.export.read_metadata(path)
+sface.export.write_metadata(path, metadata)
+sface.export.Lowering(precision, crops, accuracy=None)
+sface.export.read_crops(folder)
+sface.export.AccuracyOn(*args, **kwargs)
+sface.export.AccuracyOn.name
+sface.export.AccuracyOn.size
+sface.export.Target(name, without=(), batch=None)
+sface.export.Check(path, checkpoint, metadata, parity)
+sface.export.Export(path, checkpoint, metadata, parity, precision, nodes, size)
+sface.export.ModuleExport(path, parity, nodes, size)
+sface.export.Optimized(path, before, after, loads, parity, precision, metadata)
+sface.export.Parity(max_difference, min_cosine, input_matters, redrawn=False)
+sface.export.Parity.proves
+sface.export.Parity.equal
+sface.export.Precision(precision, crops, mean_cosine, min_cosine, milliseconds_before, milliseconds_after,\
+ set_name=None, accuracy_before=None, accuracy_after=None)
+sface.export.Precision.remark
+sface.export.Precision.text(self)
+sface.export.Summary(file, bytes, sha256, ir_version, opset, producer, inputs, outputs, nodes, operators, parameters,\
+ macs, macs_at_least, external_files, metadata)
 sface.models.NetworkConfig(name, embedding_size=512, input_size=112, input_scale=0.078125)
 sface.models.NetworkConfig.to_dict(self)
 sface.models.build_network(config, seed=1337)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.crop import CROP_SIZE, align_face
 from ...runtime.opencv import cv2
 from .canvas import RGB, Array, Canvas, arc, ellipse, mirrored, mix, ribbon, smooth
 from .people import Head, Person, Pose, draw_person
 from .portrait import Expression, paint_portrait
 
-__all__ = ["Drawn", "Person", "draw_crops", "draw_face", "draw_person"]
+__all__ = ["Drawn", "Person", "draw_face", "draw_person"]
 
 SIZE = 224  # pixels: the faces' eyes are about 40 pixels apart, as in a crop
 
@@ -50,15 +49,6 @@ def draw_face(seed: int, person: int, photo: int, size: int = SIZE) -> Drawn:
     _cover(rng, canvas, Head(who, pose))
     _light(rng, canvas, Head(who, pose))
     return Drawn(_camera(rng, canvas), landmarks.astype(np.float32))
-
-
-def draw_crops(count: int, seed: int, size: int = CROP_SIZE) -> NDArray[np.uint8]:
-    """Draw `count` different people (at least 1), one picture each, and cut their faces out by the true landmarks.
-
-    Returns uint8 (count, size, size, 3), RGB.
-    """
-    drawn = [draw_face(seed, person, 0) for person in range(count)]
-    return np.stack([align_face(one.image, one.landmarks, size) for one in drawn])
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:

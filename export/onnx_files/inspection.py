@@ -1,10 +1,11 @@
-"""What an ONNX file holds, anybody's, without running it. Needs onnx; not Jittor, not onnxruntime.
+"""What any ONNX file holds, without running it. Needs onnx; not Jittor, not onnxruntime.
 
 The file may lie or be damaged in part: what can't be known is left unknown, and of other files that it names none is
 opened.
 """
 
 import math
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -75,12 +76,13 @@ class Summary:
     metadata: dict[str, str]
 
 
-def summarize(path: Path) -> Summary:
-    """Say what the ONNX file `path` holds.
+def inspect(path: str | os.PathLike[str]) -> Summary:
+    """What the ONNX file `path` holds: inputs, outputs, operators, parameters, metadata. It is not run.
 
     Raises ModelError where the file can't be read, holds no network, or is visibly damaged; DependencyError
     without onnx.
     """
+    path = Path(path)
     model = load_model(path)
     props = {_text(prop.key): _text(prop.value) for prop in model.metadata_props}
     ours = from_props(props, str(path))

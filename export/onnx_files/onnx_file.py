@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...errors import ModelError
+from ...errors import ModelError, UsageError
 from ...runtime import dependencies
 
 LARGEST = 2**31  # bytes; protobuf reads no message of that size
@@ -47,6 +47,12 @@ def load_whole_model(path: Path) -> Any:
     if external_tensors(model):
         raise ModelError("keeps its weights in other files", path=path, remedy="save it as one file first (onnx.save)")
     return model
+
+
+def check_output(path: Path) -> None:
+    """Raises UsageError where the file that is to be written is a folder."""
+    if path.is_dir():
+        raise UsageError("is a folder", path=path, remedy=f"name the file, such as {path / 'model.onnx'}")
 
 
 def external_tensors(model: Any) -> list[Any]:

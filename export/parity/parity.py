@@ -51,12 +51,13 @@ class Parity:
         return self.max_difference <= BOUND and self.min_cosine >= COSINE_BOUND
 
 
-def settle(
+def raise_unless_equal(
     parity: Parity, *, must_matter: bool, first_difference: Callable[[], str | None], report: Path | None = None
 ) -> None:
-    """Write what was measured to the JSON file `report`, where one is asked for; raise ParityError unless all is well.
+    """Raise ParityError unless both bounds are kept. What was measured is written to the JSON file `report` before.
 
-    must_matter: an input that hardly matters is an error. first_difference: finds the layer with which it begins.
+    must_matter: an input that hardly matters is an error too. first_difference: finds the layer where a difference
+        begins.
     """
     layer = first_difference() if not parity.equal else None
     if report is not None:
@@ -73,11 +74,6 @@ def settle(
             f"the exported graph differs from the network: by {parity.max_difference:.1e} (bound {BOUND:.0e}), cosine "
             f"{parity.min_cosine:.7f} (bound {COSINE_BOUND}){where}; no file was written"
         )
-
-
-def random_crops(count: int, size: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Noise, uint8 (count, size, size, 3)."""
-    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
 def embed_all(

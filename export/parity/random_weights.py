@@ -14,7 +14,7 @@ from jittor import nn
 from ..tracing.trace import evaluating, listed
 
 
-def redrawn(module: nn.Module, inputs: tuple[Any, ...], seed: int = 0) -> nn.Module:
+def with_random_weights(module: nn.Module, inputs: tuple[Any, ...], seed: int = 0) -> nn.Module:
     """A copy of `module`; `inputs`, arrays, are what its running statistics are measured on.
 
     Weights of two and more axes are normal with variance 2 / fan-in, so that the scale of activations stays; scales are

@@ -38,7 +38,7 @@ def apply(model: ir.Model) -> None:
         elif not slope.any():
             replace(node, [ir.node("Relu", node.inputs[:1], name=node.name)])
         else:
-            replace(node, _bend_down(node, slope) if (slope <= 1).all() else _bend_up(node, slope))
+            replace(node, _for_slopes_up_to_one(node, slope) if (slope <= 1).all() else _for_any_slope(node, slope))
     RemoveUnusedNodesPass()(model)
 
 
@@ -57,7 +57,7 @@ def _slope(node: ir.Node) -> Slope | None:
     return exact if np.isfinite(exact).all() else None
 
 
-def _bend_down(node: ir.Node, slope: Slope) -> list[ir.Node]:
+def _for_slopes_up_to_one(node: ir.Node, slope: Slope) -> list[ir.Node]:
     """a x + Relu((1 - a) x)"""
     rest = _scale(node, node.inputs[0], 1 - slope, "rest")
     positive = _node(node, "Relu", [rest.outputs[0]], "positive")
@@ -65,7 +65,7 @@ def _bend_down(node: ir.Node, slope: Slope) -> list[ir.Node]:
     return [rest, positive, scaled, _node(node, "Add", [positive.outputs[0], scaled.outputs[0]], "sum")]
 
 
-def _bend_up(node: ir.Node, slope: Slope) -> list[ir.Node]:
+def _for_any_slope(node: ir.Node, slope: Slope) -> list[ir.Node]:
     """x + (1 - a) Relu(-x)"""
     x = node.inputs[0]
     negated = _scale(node, x, -np.ones_like(slope), "negated")

@@ -1,5 +1,6 @@
 """Real face crops to calibrate a smaller precision on, and to measure it with."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from ...errors import DataError, ImageError
 CROPS = 400
 
 
-def read_crops(folder: Path) -> npt.NDArray[np.uint8]:
+def read_crops(folder: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     """Up to CROPS crops, uint8 (N, S, S, 3) RGB, evenly from all that `folder` holds: pictures, or a training set.
 
     Of a set's damaged pictures none is taken. Raises DataError where there is no crop or crops differ in size,
     ImageError where a picture of a plain folder can't be read.
     """
+    folder = Path(folder)
     pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     crops = _of_files(pictures) if pictures else _of_set(folder)
     if any(crop.shape != crops[0].shape for crop in crops):

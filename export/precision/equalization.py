@@ -24,7 +24,7 @@ import onnx_ir as ir
 from ...model_files.metadata import Preprocess
 from ..passes.graph_edits import Array, bias, constant, label, nodes_of, only_reader, set_constant
 from .prelu_int8 import prelus
-from .value_ranges import extremes
+from .value_ranges import measure_ranges
 
 # Channels and weights that are smaller than this share of the largest count as that: no factor is beyond all measure.
 LEAST = 1e-3
@@ -34,7 +34,7 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A convolution, what bends its output (PRelu, Relu or nothing), and the convolutions that alone read that."""
+    """A convolution, the activation behind it (PRelu, Relu or none), and the convolutions that alone read it."""
 
     layer: ir.Node
     prelu: ir.Node | None
@@ -51,7 +51,7 @@ def equalize(model: ir.Model, crops: npt.NDArray[np.uint8], preprocess: Preproce
     if not links:
         return
     sizes = [np.zeros(1) for _ in values]
-    for found in extremes(model, values, crops, preprocess, channels=True):
+    for found in measure_ranges(model, values, crops, preprocess, channels=True):
         sizes = [np.maximum(size, np.maximum(-low, high)) for size, (low, high) in zip(sizes, found, strict=True)]
     for link, before, after in zip(links, sizes[0::2], sizes[1::2], strict=True):
         _rescale(link, _at_least(np.maximum(before, after)))
@@ -68,10 +68,10 @@ def _links(model: ir.Model) -> list[Link]:
     links = []
     for layer in nodes_of(model, "Conv"):
         value = layer.outputs[0]
-        bending = only_reader(value)
-        prelu = bending if bending in slopes else None
-        if bending is not None and (prelu is not None or bending.op_type == "Relu"):
-            value = bending.outputs[0]
+        activation = only_reader(value)
+        prelu = activation if activation in slopes else None
+        if activation is not None and (prelu is not None or activation.op_type == "Relu"):
+            value = activation.outputs[0]
         readers = [node for node, index in value.uses() if index == 0 and _takes_factors(node)]
         if _is_constant(layer) and readers and len(readers) == len(value.uses()) and not value.is_graph_output():
             links.append(Link(layer, prelu, slopes[prelu] if prelu is not None else None, value, readers))

@@ -29,8 +29,8 @@ from ..passes.graph_edits import Array, add_constant, bias, constant, free_name,
 from .batchnorm_convolution import batchnorm_to_convolution
 from .calibration_crops import evenly
 from .equalization import equalize, is_depthwise
-from .prelu_int8 import bend, recover_prelu
-from .value_ranges import check_crops, extremes
+from .prelu_int8 import recover_prelu, rewrite_prelu_for_int8
+from .value_ranges import check_crops, measure_ranges
 
 CROPS = 200
 SHARE = 0.9
@@ -61,7 +61,7 @@ def to_int8(model: ir.Model, crops: npt.NDArray[np.uint8], preprocess: Preproces
     recover_prelu(model)
     batchnorm_to_convolution(model)
     equalize(model, chosen, preprocess)
-    bend(model)
+    rewrite_prelu_for_int8(model)
     sources = _quantised_values(model)
     if not sources:
         raise ModelError("the network has no layer with constant float32 weights to quantise; is it quantised already?")
@@ -132,7 +132,7 @@ def _grids(
     preprocess: Preprocess,
 ) -> dict[ir.Value, Grid]:
     own = [value for value, source in sources.items() if source is None]
-    found = np.array(list(extremes(model, own, crops, preprocess)))  # (crops, values, 2)
+    found = np.array(list(measure_ranges(model, own, crops, preprocess)))  # (crops, values, 2)
     lows, highs = np.quantile(found[:, :, 0], 1 - SHARE, axis=0), np.quantile(found[:, :, 1], SHARE, axis=0)
     grids: dict[ir.Value, Grid] = {}
     for value, low, high in zip(own, lows.tolist(), highs.tolist(), strict=True):

@@ -32,11 +32,11 @@ def recover_prelu(model: ir.Model) -> None:
     RemoveUnusedNodesPass()(model)
 
 
-def bend(model: ir.Model) -> None:
+def rewrite_prelu_for_int8(model: ir.Model) -> None:
     """Rewrite each PRelu with a slope for each channel of float32 (N, C, H, W)."""
     for node, slope in prelus(model):
         if (slope <= 1).all():
-            replace(node, _bent(node, slope))
+            replace(node, _one_convolution(node, slope))
     rewrite_prelu.apply(model)
     RemoveUnusedNodesPass()(model)
 
@@ -87,7 +87,7 @@ def _factor(value: ir.Value | None) -> tuple[Array | None, ir.Value | None]:
     return weight.reshape(-1), node.inputs[0]
 
 
-def _bent(prelu: ir.Node, slope: Array) -> list[ir.Node]:
+def _one_convolution(prelu: ir.Node, slope: Array) -> list[ir.Node]:
     """x + Relu((a - 1) x)"""
     graph, x, name = prelu.graph, prelu.inputs[0], label(prelu)
     assert isinstance(graph, ir.Graph)

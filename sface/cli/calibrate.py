@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from .. import files
     from ..evaluate.figures.pairs import LIMIT
     from ..evaluate.figures.threshold_at_fmr import calibrate, must_support
-    from ..export.onnx_files.onnx_metadata import write_metadata
+    from ..export import write_metadata
     from ..infer.embedder import FaceEmbedder
     from ..runtime import dependencies
 

@@ -10,7 +10,7 @@ from ..output import Output
 if TYPE_CHECKING:
     from ..evaluate.report.evaluation_file import Evaluation
     from ..evaluate.report.model_card import ModelFile
-    from ..export.onnx_files.inspection import Summary
+    from ..export import Summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, output: Output) -> int:
     from .. import __version__, files
     from ..evaluate.report.model_card import write_card
-    from ..export.onnx_files.inspection import summarize
+    from ..export import inspect
 
     if args.output is not None and args.output.suffix.lower() != ".md":
         raise UsageError("a card is Markdown; end its name in .md", path=args.output)
-    model = _describe(summarize(args.model))
+    model = _describe(inspect(args.model))
     evaluations = [(path.name, each) for path in args.evaluation for each in _of(model, path)]
     card = write_card(model, evaluations, __version__)
     if args.output is None:

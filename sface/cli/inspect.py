@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..output import Output, printable
 
 if TYPE_CHECKING:
-    from ..export.onnx_files.inspection import Summary
+    from ..export import Summary
 
 LONGEST = 160  # characters of a metadata value; some hold whole tables
 
@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    from ..export.onnx_files.inspection import summarize
+    from ..export import inspect
 
-    summary = summarize(args.file)
+    summary = inspect(args.file)
     output.result(_in_words(summary), asdict(summary))
     return 0
 

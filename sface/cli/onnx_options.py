@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from ..export.precision.precision import Lowering, Precision
+    from ..export import Lowering, Precision
 
 PRECISIONS = ("fp32", "fp16", "int8")
+# Options that are called otherwise than the arguments of `Lowering`.
+OPTIONS = {"crops": "calibration", "accuracy": "eval_set"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,33 +31,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--eval_set", type=Path, metavar="FILE", help="with fp16 and int8: measure accuracy on this set, as lfw.bin")
 
 
-def check_output(path: Path) -> None:
-    """Raises UsageError where the file to write is a folder."""
-    if path.is_dir():
-        raise UsageError("is a folder", path=path, remedy=f"name the file, such as {path / 'model.onnx'}")
-
-
-def in_lines(precision: "Precision | None") -> str:
-    """What was measured of fp16 or int8, as further lines of the result."""
-    return f"\n{precision.text()}" if precision else ""
-
-
 def read_lowering(args: argparse.Namespace) -> "Lowering | None":
-    """The wish for fp16 or int8, with its crops; None for fp32. Raises UsageError, DataError."""
+    """--precision, --calibration and --eval_set; None for fp32. Raises UsageError, DataError."""
     if args.precision == "fp32":
         if args.calibration is not None or args.eval_set is not None:
             raise UsageError(
                 "--calibration and --eval_set are for --precision fp16 and int8", remedy="add that or leave it out"
             )
         return None
-    if args.target != "onnxruntime":
-        raise UsageError(f"--precision {args.precision}: files for {args.target} are fp32", remedy="leave out --target")
     if args.calibration is None:
         raise UsageError(
             f"--precision {args.precision}: needs real face crops", remedy="name their folder with --calibration"
         )
 
-    from ..export.precision.calibration_crops import read_crops
-    from ..export.precision.precision import Lowering
+    from ..evaluate import accuracy_on
+    from ..export import Lowering, read_crops
 
-    return Lowering(args.precision, read_crops(args.calibration), args.eval_set)
+    accuracy = None if args.eval_set is None else accuracy_on(args.eval_set)
+    return Lowering(args.precision, read_crops(args.calibration), accuracy)
+
+
+def in_lines(precision: "Precision | None") -> str:
+    """What was measured of fp16 or int8, as further lines of the result."""
+    return f"\n{precision.text()}" if precision else ""

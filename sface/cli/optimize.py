@@ -7,7 +7,8 @@ from pathlib import Path
 from ..output import Output
 from ..runtime import dependencies
 from . import options
-from .onnx_options import add_options, check_output, in_lines, read_lowering
+from .onnx_options import OPTIONS as OPTIONS
+from .onnx_options import add_options, in_lines, read_lowering
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,22 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Apply the passes, compare both files in onnxruntime, time them, write."""
-    check_output(args.output)
-    for package in ("onnx", "onnx_ir", "onnxscript"):
-        dependencies.require(package, "export")
+    dependencies.require_extra("export")
     dependencies.onnxruntime()
 
-    from ..datasets.synthetic.faces import draw_crops
-    from ..export.optimization import optimize
-    from ..export.target import target
+    from ..export import optimize
 
     result = optimize(
         args.model,
         args.output,
-        target=target(args.target),
+        target=args.target,
         preprocess=args.preprocess,
-        without=tuple(args.without),
-        face_crops=lambda size: draw_crops(7, seed=1, size=size),
+        without=args.without,
         lowering=read_lowering(args),
         report=args.report,
     )

@@ -110,14 +110,12 @@ def _get(file: "ZooFile", output: Output, unreachable: set[str]) -> Got:
 
 
 def _mend(file: "ZooFile", source: Path, path: Path) -> None:
-    from ..datasets.synthetic.faces import draw_crops
-    from ..export.detector_repair import mend_detector
-    from ..export.optimization import optimize
+    from ..export import optimize, repair_detector
 
     if file.kind == "detection":
-        mend_detector(source, path)
+        repair_detector(source, path)
     else:
-        optimize(source, path, face_crops=lambda size: draw_crops(7, seed=1, size=size))
+        optimize(source, path)
 
 
 def offer_default(output: Output) -> Path:

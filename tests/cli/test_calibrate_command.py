@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sface.cli.dispatch import face_verify, main
 from sface.errors import ModelError
-from sface.export.onnx_files.onnx_metadata import read_metadata
+from sface.export import read_metadata
 from sface.infer import FaceEmbedder, FaceVerifier, Verification
 from sface.model_files.metadata import from_props
 

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 from sface.cli.dispatch import main
-from sface.export.onnx_files.inspection import summarize
+from sface.export import inspect
 
 from ..tiny_models import raw_metadata, write_model
 
@@ -25,7 +25,7 @@ def test_in_words(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(model)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    summary = summarize(model)
+    summary = inspect(model)
     assert out.splitlines()[:10] == [
         f"file        {model}, {summary.bytes:,} bytes",
         f"sha256      {summary.sha256}",
@@ -46,7 +46,7 @@ def test_as_json(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     fields = json.loads(out)
-    assert fields == json.loads(json.dumps(asdict(summarize(model))))
+    assert fields == json.loads(json.dumps(asdict(inspect(model))))
     assert fields["inputs"] == [{"name": "input", "dtype": "float32", "shape": ["N", 3, 112, 112]}]
     assert fields["metadata"] == raw_metadata(loss="sface").to_props()
     assert list(fields) == [

@@ -14,8 +14,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sface.cli.dispatch import main
-from sface.datasets.synthetic.faces import draw_crops
-from sface.export.onnx_files.onnx_metadata import read_metadata
+from sface.export import read_metadata
+from sface.export.parity.proof_crops import drawn_crops
 from sface.export.precision.calibration_crops import read_crops
 from sface.infer import FaceEmbedder
 from sface.model_files.metadata import ModelMetadata
@@ -62,7 +62,7 @@ def test_it_is_equal_and_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureF
     assert fields["before"]["milliseconds"] > 0 and fields["after"]["milliseconds"] > 0
     assert fields["loads"] is True
     assert fields["parity"]["max_difference"] < 1e-5
-    FaceEmbedder(out).embed(draw_crops(2, seed=0))
+    FaceEmbedder(out).embed(drawn_crops(2, seed=0))
 
 
 def test_what_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +104,7 @@ def test_for_opencv(tmp_path: Path) -> None:
     assert "PRelu" in operators(out)
     assert shapes(out) == [[1, 3, 112, 112], [1, 16]]
     recognizer = cv2.FaceRecognizerSF.create(str(out), "")
-    crops = draw_crops(2, seed=0)
+    crops = drawn_crops(2, seed=0)
     for crop, expected in zip(crops, FaceEmbedder(source, preprocess="raw").embed(crops).unit, strict=True):
         feature = recognizer.feature(np.ascontiguousarray(crop[:, :, ::-1]))[0]
         assert np.abs(feature / np.linalg.norm(feature) - expected).max() <= 1e-5

@@ -12,10 +12,9 @@ import pytest
 
 from sface import __version__
 from sface.cli.dispatch import main
-from sface.datasets.synthetic.faces import draw_crops
-from sface.export.onnx_files.onnx_metadata import read_metadata
-from sface.export.precision import precision
-from sface.export.precision.calibration_crops import CROPS, evenly, read_crops
+from sface.export import read_metadata
+from sface.export.parity.proof_crops import drawn_crops
+from sface.export.precision import measurement
 from sface.infer import FaceEmbedder
 from tests.tiny_models import raw_metadata, write_model
 
@@ -24,7 +23,7 @@ from tests.tiny_models import raw_metadata, write_model
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plain folder of crops."""
     folder = tmp_path_factory.mktemp("crops")
-    for index, crop in enumerate(draw_crops(20, seed=7)):
+    for index, crop in enumerate(drawn_crops(20, seed=7)):
         cv2.imwrite(str(folder / f"{index:02}.png"), np.ascontiguousarray(crop[:, :, ::-1]))
     return folder
 
@@ -44,7 +43,7 @@ def types(path: Path) -> set[int]:
 
 
 def embed(path: Path, **options: Any) -> np.ndarray:
-    return FaceEmbedder(path, **options).embed(draw_crops(5, seed=1)).unit
+    return FaceEmbedder(path, **options).embed(drawn_crops(5, seed=1)).unit
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,7 @@ def test_export(run_folder: Path, folder: Path, model_file: Path, tmp_path: Path
 def test_accuracy_and_what_a_person_reads(
     folder: Path, eval_set: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "SLOWER", 0.0)  # whatever the times are
+    monkeypatch.setattr(measurement, "SLOWER", 0.0)  # whatever the times are
     call = ["optimize", str(write_model(tmp_path / "a.onnx")), "-o", str(tmp_path / "b.onnx"), "--precision", "int8"]
     assert main([*call, "--calibration", str(folder), "--eval_set", str(eval_set)]) == 0
     *_, figures, accuracy, last = capsys.readouterr().out.splitlines()
@@ -115,7 +114,7 @@ def test_accuracy_and_what_a_person_reads(
 def test_a_bound_that_is_missed_leaves_no_file(
     folder: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(precision.BOUNDS, "int8", 0.999999)
+    monkeypatch.setitem(measurement.BOUNDS, "int8", 0.999999)
     call = ["optimize", str(write_model(tmp_path / "a.onnx")), "-o", str(tmp_path / "b.onnx"), "--precision", "int8"]
     assert main([*call, "--calibration", str(folder)]) == 5
     assert "calibrate with more crops" in capsys.readouterr().err
@@ -129,8 +128,8 @@ def test_a_bound_that_is_missed_leaves_no_file(
         (["--calibration", "."], 2, "add that or leave it out"),
         (["--eval_set", "lfw.bin"], 2, "add that or leave it out"),
         (["--precision", "fp16", "--calibration", "no"], 6, "no such folder"),
-        (["--precision", "fp16", "--calibration", "one"], 2, "at least 2 crops"),
-        (["--precision", "fp16", "--calibration", "small"], 2, "crops of 56x56x3"),
+        (["--precision", "fp16", "--calibration", "one"], 2, "--calibration: needs at least 2 crops"),
+        (["--precision", "fp16", "--calibration", "small"], 2, "--calibration: images of 56x56x3"),
         (["--precision", "fp16", "--calibration", "mixed"], 6, "differ in size"),
         (["--precision", "fp16", "--calibration", "bad"], 3, "bad.png"),
         (["--precision", "int8", "--calibration", "small", "--target", "opencv"], 2, "files for opencv are fp32"),
@@ -163,23 +162,3 @@ def test_check_takes_no_options_of_a_file(run_folder: Path, model_file: Path, fo
     for options in (["--precision", "fp16", "--calibration", str(folder)], ["--batch", "2"], ["--unit_output"]):
         assert main([*call, *options]) == 2
         assert f"--check writes no file: leave out {options[0]}" in capsys.readouterr().err
-
-
-def test_crops_of_a_training_set(tmp_path: Path) -> None:
-    """Evenly from all people, without what is damaged."""
-    crops = draw_crops(12, seed=3, size=16)
-    for index, crop in enumerate(crops):
-        person = tmp_path / f"p{index // 3}"
-        person.mkdir(exist_ok=True)
-        cv2.imwrite(str(person / f"{index}.png"), np.ascontiguousarray(crop[:, :, ::-1]))
-    (tmp_path / "p1" / "4.png").write_bytes(b"damaged")
-    found = read_crops(tmp_path)
-    order = sorted(range(12), key=lambda index: (index // 3, str(index)))
-    assert np.array_equal(found, crops[[index for index in order if index != 4]])
-
-
-def test_evenly() -> None:
-    assert list(evenly(0, 3)) == []
-    assert list(evenly(3, 5)) == [0, 1, 2]
-    assert list(evenly(9, 3)) == [0, 4, 8]
-    assert len(set(evenly(10 * CROPS + 7, CROPS))) == CROPS

@@ -21,7 +21,7 @@ from sface.align.detectors.yunet import YuNet
 from sface.cli.dispatch import main
 from sface.cli.zoo import offer_default
 from sface.errors import DownloadError, ModelError
-from sface.export.onnx_files.onnx_metadata import read_metadata
+from sface.export import read_metadata
 from sface.export.precision.calibration_crops import read_crops
 from sface.infer import FaceEmbedder
 from sface.infer.zoo import catalogue as zoo

@@ -1,4 +1,4 @@
-"""Files that onnxruntime refuses as they were published, mended and proven equal."""
+"""Files that onnxruntime refuses as they were published, repaired and proven equal."""
 
 from pathlib import Path
 
@@ -9,18 +9,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from sface.align.detectors.yunet import YuNet
-from sface.datasets.synthetic.faces import draw_crops, draw_face
+from sface.datasets.synthetic.faces import draw_face
 from sface.errors import ModelError, ParityError
-from sface.export import detector_repair as mend
-from sface.export.detector_repair import mend_detector
+from sface.export import detector_repair, repair_detector
 from tests.tiny_models import write_graph
 
 QUANTISED = "models/face_detection_yunet_2023mar_int8bq.onnx"
 FULL = "models/face_detection_yunet_2026may.onnx"
-
-
-def crops(size: int) -> np.ndarray:
-    return draw_crops(7, seed=1, size=size)
 
 
 def write_detector(path: Path) -> Path:
@@ -48,7 +43,7 @@ def write_detector(path: Path) -> Path:
 
 def test_a_detector(tmp_path: Path) -> None:
     source, path = write_detector(tmp_path / "a.onnx"), tmp_path / "b.onnx"
-    mend_detector(source, path)
+    repair_detector(source, path)
     assert [node.op_type for node in onnx.load(path).graph.node] == ["Conv", "Reshape"]
     old, new = (onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"]) for file in (source, path))
     picture = np.random.default_rng(1).integers(0, 256, (1, 3, 64, 64)).astype(np.float32)
@@ -59,9 +54,9 @@ def test_a_detector(tmp_path: Path) -> None:
 
 
 def test_a_detector_that_changed_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mend, "_evaluate", lambda proto, names, picture: [np.full((1, 12, 1), np.nan)])
-    with pytest.raises(ParityError, match=r"a\.onnx: mended it differs by nan"):
-        mend_detector(write_detector(tmp_path / "a.onnx"), tmp_path / "b.onnx")
+    monkeypatch.setattr(detector_repair, "_evaluate", lambda proto, names, picture: [np.full((1, 12, 1), np.nan)])
+    with pytest.raises(ParityError, match=r"a\.onnx: repaired, it differs by nan"):
+        repair_detector(write_detector(tmp_path / "a.onnx"), tmp_path / "b.onnx")
     assert not (tmp_path / "b.onnx").exists()
 
 
@@ -73,14 +68,14 @@ def test_what_is_no_detector(tmp_path: Path) -> None:
         outputs=[("y", TensorProto.FLOAT, [1, 8])],
     )
     with pytest.raises(ModelError, match="a detector takes one"):
-        mend_detector(source, tmp_path / "b.onnx")
+        repair_detector(source, tmp_path / "b.onnx")
 
 
 def test_the_quantised_yunet_finds_what_the_other_finds(shared: Path, tmp_path: Path) -> None:
-    mend_detector(shared / QUANTISED, tmp_path / "mended.onnx")
-    mended, other = YuNet(tmp_path / "mended.onnx"), YuNet(shared / FULL)
+    repair_detector(shared / QUANTISED, tmp_path / "repaired.onnx")
+    repaired, other = YuNet(tmp_path / "repaired.onnx"), YuNet(shared / FULL)
     photos = [np.asarray(draw_face(7, person, 0).image) for person in range(3)]
     for photo in photos:
-        (found,), (expected,) = mended.detect(photo), other.detect(photo)
+        (found,), (expected,) = repaired.detect(photo), other.detect(photo)
         assert found.score == pytest.approx(expected.score, abs=0.02)
         assert np.abs(found.landmarks - expected.landmarks).max() < 0.02 * photo.shape[0]

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from jittor import nn
 
-from sface.export.exporter import run_file, run_module, trace_module
+from sface.export.module_export import run_file, run_module, trace_module
 from sface.export.onnx_files.serialize import serialize
-from sface.export.parity.parity import embed_all, measure_embeddings, random_crops
+from sface.export.parity.parity import embed_all, measure_embeddings
+from sface.export.parity.proof_crops import random_crops
 from sface.export.passes import fold_batchnorm
 from sface.model_files.network_input import network_input
 from sface.models import NetworkConfig

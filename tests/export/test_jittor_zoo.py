@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 
 from sface.export import to_onnx
-from sface.export.exporter import Exported
-from sface.export.parity.random_weights import redrawn
+from sface.export.module_export import ModuleExport
+from sface.export.parity.random_weights import with_random_weights
 from sface.models import NetworkConfig, build_network
 from sface.models.network_config import NETWORKS
 
@@ -24,7 +24,7 @@ SLOW = (
 )
 
 
-def proven(written: Exported) -> bool:
+def proven(written: ModuleExport) -> bool:
     parity = written.parity
     return parity is not None and parity.proves and parity.max_difference <= 1e-4
 
@@ -44,5 +44,5 @@ def test_equals_jittor(name: str, tmp_path: Path) -> None:
 )
 def test_ours(name: str, tmp_path: Path) -> None:
     example = np.random.default_rng(0).integers(0, 256, (3, 3, 112, 112)).astype(np.float32)
-    module = redrawn(build_network(NetworkConfig(name)), (example,))
+    module = with_random_weights(build_network(NetworkConfig(name)), (example,))
     assert proven(to_onnx(module, example, tmp_path / "m.onnx"))

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import jittor as jt
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jittor import nn
 
-from sface.export.exporter import run_file, run_module, trace_module
+from sface.export.module_export import run_file, run_module, trace_module
 from sface.export.onnx_files.serialize import serialize
-from sface.export.parity.random_weights import redrawn
+from sface.export.parity.random_weights import with_random_weights
 from sface.export.passes import run_passes
 
 CHANNELS, SIZE = 4, 8
@@ -64,19 +63,9 @@ LAYERS: dict[str, Any] = {
 def test_equals_jittor(steps: list[tuple[str, bool]], batch: int) -> None:
     """With all passes: what they rewrite depends on what stands next to it."""
     x = np.random.default_rng(len(steps)).standard_normal((batch, CHANNELS, SIZE, SIZE), dtype=np.float32)
-    module = redrawn(Chain([("3x3", False), *steps]), (x,))
+    module = with_random_weights(Chain([("3x3", False), *steps]), (x,))
     model = trace_module(module, {"input": ((2, CHANNELS, SIZE, SIZE), "float32")}, None).model
     run_passes(model)
     for expected, actual in zip(run_module(module)(x), run_file(serialize(model))(x), strict=True):
         assert expected.shape == actual.shape
         assert np.abs(expected - actual).max() <= 1e-5 * max(1.0, float(np.abs(expected).max()))
-
-
-def test_redrawn_weights_leave_the_module_as_it_was() -> None:
-    module = Chain([("batch norm", False), ("prelu", False)])
-    before = {name: var.numpy() for name, var in module.named_parameters()}
-    other = redrawn(module, (np.ones((2, CHANNELS, SIZE, SIZE), np.float32),))
-    assert all(np.array_equal(var.numpy(), before[name]) for name, var in module.named_parameters())
-    after = {name: var.numpy() for name, var in other.named_parameters()}
-    assert not any(np.array_equal(after[name], before[name]) for name in before)
-    jt.sync_all(True)

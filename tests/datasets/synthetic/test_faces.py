@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sface.align import align_face, find_faces, load_detector
-from sface.datasets.synthetic.faces import Drawn, draw_crops, draw_face
+from sface.datasets.synthetic.faces import Drawn, draw_face
 from sface.datasets.synthetic.people import Person, Pose, draw_person
 from sface.errors import NoFaceError
 
@@ -111,13 +111,6 @@ def test_detectors_find_the_faces_where_they_are(name: str, drawn: list[Drawn], 
     assert len(errors) >= 0.95 * len(drawn)
     assert np.median(errors) < 0.12
     assert np.mean(np.array(errors) < 0.5) > 0.97
-
-
-def test_draw_crops() -> None:
-    crops = draw_crops(4, seed=6)
-    assert crops.shape == (4, 112, 112, 3) and crops.dtype == np.uint8
-    one = draw_face(6, 3, 0)
-    np.testing.assert_array_equal(crops[3], align_face(one.image, one.landmarks))
 
 
 def cut(drawn: list[Drawn]) -> NDArray[np.uint8]:

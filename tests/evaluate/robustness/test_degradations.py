@@ -25,9 +25,9 @@ NAMES = ["blur", "JPEG", "downscaling", "darkness", "noise", "occlusion", "rotat
 
 @pytest.fixture(scope="module")
 def crop() -> NDArray[np.uint8]:
-    from sface.datasets.synthetic.faces import draw_crops
+    from sface.export.parity.proof_crops import drawn_crops
 
-    drawn: NDArray[np.uint8] = draw_crops(1, seed=3)[0]
+    drawn: NDArray[np.uint8] = drawn_crops(1, seed=3)[0]
     return drawn
 
 

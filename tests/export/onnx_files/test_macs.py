@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from sface.export.onnx_files.inspection import Value, summarize
+from sface.export.onnx_files.inspection import Value, inspect
 
 from ...tiny_models import floats, write_graph, write_product
 
@@ -54,7 +54,7 @@ def test_products_counted_by_hand(
     attributes: dict[str, Any],
     macs: int,
 ) -> None:
-    summary = summarize(write_product(path, operator, x, weight, result, **attributes))
+    summary = inspect(write_product(path, operator, x, weight, result, **attributes))
     assert (summary.macs, summary.macs_at_least) == (macs, False)
     assert summary.parameters == math.prod(weight)
 
@@ -90,7 +90,7 @@ def test_a_convolution_against_a_count_of_every_product(
     for _position in itertools.product(range(group * outputs), *windows):
         for _tap in itertools.product(range(inputs), *map(range, kernels)):
             products += 1
-    summary = summarize(
+    summary = inspect(
         write_product(
             tmp_path_factory.mktemp("conv") / "model.onnx",
             "Conv",
@@ -121,7 +121,7 @@ def test_shapes_that_are_computed_in_the_graph(path: Path) -> None:
         outputs=[("y", FLOAT, ["N", 7])],
         weights={"zero": np.array([0]), "rest": np.array([-1]), "weight": floats(60, 7)},
     )
-    summary = summarize(path)
+    summary = inspect(path)
     assert (summary.macs, summary.macs_at_least) == (60 * 7, False)
     assert summary.parameters == 60 * 7  # not the shapes
 
@@ -141,7 +141,7 @@ def test_what_stays_unknown_makes_it_at_least(path: Path, node: onnx.NodeProto, 
     model.graph.node.append(node)
     model.graph.input.append(helper.make_tensor_value_info("free", FLOAT, None))
     onnx.save(model, path)
-    summary = summarize(path)
+    summary = inspect(path)
     assert (summary.macs, summary.macs_at_least) == (3 * 4 * 4, True)
     assert name in summary.operators
     assert summary.inputs[1] == Value("free", "float32", None)
@@ -164,14 +164,14 @@ def test_graphs_inside_of_nodes(path: Path) -> None:
         inputs=[("x", FLOAT, [3, 4]), ("condition", TensorProto.BOOL, [])],
         outputs=[("y", FLOAT, [3, 5])],
     )
-    summary = summarize(path)
+    summary = inspect(path)
     assert summary.operators == {"MatMul": 2, "If": 1}
     assert summary.parameters == 2 * 20
     assert (summary.macs, summary.macs_at_least) == (0, True)
 
 
 def test_mobilefacenet_has_0_22_billion(model_file: Path) -> None:
-    summary = summarize(model_file)
+    summary = inspect(model_file)
     assert 0.22e9 < summary.macs < 0.23e9  # PRelu as it is rewritten is 2 % of it
     assert not summary.macs_at_least
     assert 0.9e6 < summary.parameters < 1.0e6

@@ -15,9 +15,9 @@ from sface.export.parity.parity import (
     in_batches,
     measure_embeddings,
     measure_outputs,
-    random_crops,
-    settle,
+    raise_unless_equal,
 )
+from sface.export.parity.proof_crops import random_crops
 
 MATRIX = np.random.default_rng(0).standard_normal((3 * 8 * 8, 16)).astype(np.float32)
 CROPS = random_crops(7, 8)
@@ -30,7 +30,7 @@ def network(x: np.ndarray) -> np.ndarray:
 def measured(of: Callable[[Array], Array], file: Callable[[Array], Array]) -> Parity:
     """Of a face network: raises where it is not equal."""
     parity = measure_embeddings(embed_all(of, [CROPS]), file, [CROPS])
-    settle(parity, must_matter=True, first_difference=lambda: "layer 7")
+    raise_unless_equal(parity, must_matter=True, first_difference=lambda: "layer 7")
     return parity
 
 
@@ -104,12 +104,14 @@ def test_outputs_of_another_shape() -> None:
 def test_the_report_is_written_also_where_it_fails(tmp_path: Path) -> None:
     parity = measure_embeddings(embed_all(network, [CROPS]), lambda x: network(x[::-1]), [CROPS])
     with pytest.raises(ParityError):
-        settle(parity, must_matter=True, first_difference=lambda: "conv_1", report=tmp_path / "r.json")
+        raise_unless_equal(parity, must_matter=True, first_difference=lambda: "conv_1", report=tmp_path / "r.json")
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["equal"] is False
     assert report["first_different_layer"] == "conv_1"
     assert report["max_difference"] > report["bound"] == 1e-4
-    settle(measured(network, network), must_matter=True, first_difference=lambda: "x", report=tmp_path / "r.json")
+    raise_unless_equal(
+        measured(network, network), must_matter=True, first_difference=lambda: "x", report=tmp_path / "r.json"
+    )
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["equal"], report["first_different_layer"]) == (True, None)
 

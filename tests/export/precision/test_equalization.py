@@ -8,7 +8,7 @@ from sface.export.passes import rewrite_prelu
 from sface.export.passes.graph_edits import constant
 from sface.export.precision.equalization import equalize
 from sface.export.precision.prelu_int8 import prelus, recover_prelu
-from sface.export.precision.value_ranges import extremes
+from sface.export.precision.value_ranges import measure_ranges
 
 from ..small_network import Array, Drawing, Layer, chain, data_of, draw_crops, draw_network, embed, model_of
 
@@ -36,7 +36,7 @@ def unchanged(model: ir.Model) -> None:
 
 def spread(model: ir.Model, value: ir.Value) -> float:
     """How many times as large the largest channel of a value is as the smallest."""
-    found = [np.maximum(-low, high) for ((low, high),) in extremes(model, [value], CROPS, channels=True)]
+    found = [np.maximum(-low, high) for ((low, high),) in measure_ranges(model, [value], CROPS, channels=True)]
     sizes = np.max(found, axis=0)
     return float(sizes.max() / sizes.min())
 

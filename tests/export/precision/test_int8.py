@@ -244,7 +244,7 @@ def test_what_can_not_be_quantised(network: ir.Model, quantised: ir.Model) -> No
         to_int8(quantised, FEW)
     with pytest.raises(UsageError, match="there is no crop"):
         to_int8(network, FEW[:0])
-    with pytest.raises(UsageError, match="crops of 8x8x3"):
+    with pytest.raises(UsageError, match="images of 8x8x3"):
         to_int8(network, draw_crops(2, size=8))
     with pytest.raises(ModelError, match="not finite"):
         to_int8(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sface.export.passes import rewrite_prelu
-from sface.export.precision.prelu_int8 import bend, prelus, recover_prelu
+from sface.export.precision.prelu_int8 import prelus, recover_prelu, rewrite_prelu_for_int8
 
 from ..passes.pass_check import Array, build, change, check, floats, node, operators
 
@@ -36,16 +36,16 @@ def test_back_and_forth(seed: int, largest: float) -> None:
     recovered = ir.serde.deserialize_model(change(recover_prelu, rewritten))
     ((_, found),) = prelus(recovered)
     np.testing.assert_allclose(found, slopes, rtol=0, atol=1e-6)
-    assert check(bend, model, x, tolerance=1e-6) == (ONE if (slopes <= 1).all() else TWO)
+    assert check(rewrite_prelu_for_int8, model, x, tolerance=1e-6) == (ONE if (slopes <= 1).all() else TWO)
 
 
-def test_from_the_rewritten_form_to_the_bent_one() -> None:
+def test_from_the_rewritten_form_to_that_for_int8() -> None:
     """The negated x of the second form leaves nothing behind."""
     slopes = np.array([-0.5, 0.0, 0.25, 1.0], dtype=np.float32)
 
     def both(model: ir.Model) -> None:
         recover_prelu(model)
-        bend(model)
+        rewrite_prelu_for_int8(model)
 
     rewritten = change(rewrite_prelu.apply, prelu(slopes))
     assert len(operators(rewritten)) == 4
@@ -99,4 +99,4 @@ def test_what_looks_like_it_stays(wrong: str) -> None:
 
 def test_a_slope_for_each_pixel_stays() -> None:
     model = build([node("PRelu", ["x", "a"], ["y"])], {"a": floats(RANDOM, 4, 3, 4)}, [2, 4, 3, 4])
-    assert check(bend, model, floats(RANDOM, 2, 4, 3, 4)) == ["PRelu"]
+    assert check(rewrite_prelu_for_int8, model, floats(RANDOM, 2, 4, 3, 4)) == ["PRelu"]

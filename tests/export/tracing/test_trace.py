@@ -12,7 +12,7 @@ from jittor import concat, nn
 from jittor.nn import relu6
 
 from sface.errors import ModelError
-from sface.export.exporter import run_module, trace_module
+from sface.export.module_export import run_module, trace_module
 from sface.export.onnx_files.serialize import serialize
 
 

@@ -1,4 +1,4 @@
-"""What a file is to be fast in."""
+"""The libraries that a file can be made fast for."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,10 @@ OPENCV = Target("opencv", without=("rewrite_prelu",), batch=1)
 TARGETS = {target.name: target for target in (ONNXRUNTIME, OPENCV)}
 
 
-def target(name: str) -> Target:
-    """The target of that name. Raises UsageError."""
-    if name not in TARGETS:
-        raise UsageError(f"--target {name}: must be one of {', '.join(TARGETS)}")
-    return TARGETS[name]
+def find_target(target: str | Target) -> Target:
+    """The target of that name. Raises UsageError for a name that no target has."""
+    if isinstance(target, Target):
+        return target
+    if target not in TARGETS:
+        raise UsageError(f"target {target}: must be one of {', '.join(TARGETS)}", argument="target")
+    return TARGETS[target]

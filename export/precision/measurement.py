@@ -1,34 +1,27 @@
-"""A network in a smaller precision: what that costs and brings is measured, and has a bound.
+"""What a smaller precision costs and brings a network: measured, and with a bound.
 
 Measured are the cosine to float32, the time, and accuracy on a verification set. The bounds are for the mean cosine,
 not the smallest: there are crops on which a network is not stable. OpenCV's SFace network moves by 0.026 on one of 400
 where a single grey level is added to all pixels.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
-from ...errors import DataError, ParityError, UsageError
-from ...evaluate.protocols.bin_sets import open_bin
-from ...evaluate.verification import verify
-from ...files import write_text
+from ...errors import DataError, ParityError
 from ...model_files.metadata import Preprocess
 from ...model_files.network_input import network_input
 from ...model_files.onnx_session import open_session
-from ..onnx_files.serialize import serialize
 from ..parity.parity import Array, on_rows
 from ..parity.timing import interleaved
-from .fp16 import as_on_gpu, to_fp16
-from .int8 import to_int8
+from .fp16 import as_on_gpu
 from .value_ranges import check_crops
 
 BOUNDS = {"fp16": 0.9999, "int8": 0.99}
@@ -40,6 +33,21 @@ LOST = 0.002  # of accuracy
 SLOWER = 1.02  # medians of the same file differ by as much
 ROUNDS = 30
 BATCH = 32
+
+
+class AccuracyOn(Protocol):
+    """A verification set on which accuracy is measured, such as `sface.evaluate.accuracy_on("lfw.bin")`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the verification set."""
+
+    @property
+    def size(self) -> int:
+        """Width and height of its crops in pixels."""
+
+    def __call__(self, embed: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]], /) -> float:
+        """The accuracy, 0..1, of an embedding function: uint8 (N, S, S, 3) RGB → float32 (N, D)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class Precision:
         return f"{self.precision} {' and '.join(remarks)}" if remarks else None
 
     def text(self) -> str:
-        """For people."""
+        """The figures as lines for people."""
         times = f"{self.milliseconds_before:.2f} ms a crop in one thread → {self.milliseconds_after:.2f} ms"
         lines = [
             f"{self.precision}: cosine to fp32 {self.mean_cosine:.5f} in the mean of {self.crops} crops, "
@@ -84,60 +92,32 @@ class Precision:
         return "\n".join([*lines, *([self.remark] if self.remark else [])])
 
 
-@dataclass(frozen=True, slots=True)
-class Lowering:
-    """The wish for a precision below float32.
-
-    precision         one of BOUNDS
-    crops             uint8 (N, S, S, 3) RGB, at least 2 real faces: every second one calibrates, the others measure
-    verification_set  a file such as lfw.bin, on which accuracy is measured
-    """
-
-    precision: str
-    crops: npt.NDArray[np.uint8]
-    verification_set: Path | None = None
-
-
-def lower(
-    fp32: bytes, wish: Lowering, preprocess: Preprocess, report: Path | None = None
-) -> tuple[ir.Model, bytes, Precision]:
-    """A face network in another precision, its bytes, and what was measured of it.
-
-    fp32: the ONNX file in float32, as the passes leave it. report: a JSON file to which the figures are added.
-    Raises as `to_fp16`, `to_int8` and `measure_precision`.
-    """
-    if len(wish.crops) < 2:
-        raise UsageError("--calibration: needs at least 2 crops, to calibrate with and to measure with; 200 are better")
-    model = ir.serde.deserialize_model(onnx.load_from_string(fp32))
-    lowered = to_fp16(model) if wish.precision == "fp16" else to_int8(model, wish.crops[0::2], preprocess)
-    data = serialize(lowered)
-    result = measure_precision(fp32, data, wish.precision, wish.crops[1::2], wish.verification_set, preprocess)
-    if report is not None:
-        fields = json.loads(report.read_text()) | {"precision": asdict(result)}
-        write_text(report, json.dumps(fields, indent=1) + "\n")
-    return lowered, data, result
-
-
 def measure_precision(
     fp32: bytes,
     other: bytes,
     precision: str,
     crops: npt.NDArray[np.uint8],
-    verification_set: Path | None = None,
+    accuracy: AccuracyOn | None = None,
     preprocess: Preprocess = "raw",
 ) -> Precision:
     """Compare the ONNX file `other`, of a precision in BOUNDS, with the file `fp32` of the same face network.
 
-    crops: uint8 (N, S, S, 3) RGB, real faces. verification_set: such as lfw.bin; it is read in parts.
+    crops: uint8 (N, S, S, 3) RGB, real faces. accuracy: a verification set with crops of that size.
     What float16 gives is computed as on a GPU (export/precision/fp16.py). Times are those of the two files in
     onnxruntime on this machine's processor, in one thread: medians of ROUNDS runs in turn, with one crop, or as many as
     the files take.
 
-    Raises ParityError where the mean cosine is below its bound, UsageError where crops don't fit, DataError or
-    ImageError where the set can't be used, ModelError where onnxruntime can't load a file.
+    Raises ParityError where the mean cosine is below its bound, UsageError where crops don't fit, DataError where those
+    of the set don't, ModelError where onnxruntime can't load a file, and what `accuracy` raises.
     """
     session = open_session(fp32, "the float32 network")
     check_crops(crops, session.get_inputs()[0].shape[2])
+    if accuracy is not None and accuracy.size != crops.shape[1]:
+        raise DataError(
+            f"{accuracy.name}: images of {accuracy.size}x{accuracy.size} pixels; the network takes "
+            f"{crops.shape[1]}x{crops.shape[1]}",
+            argument="accuracy",
+        )
     before = _embed(session, preprocess)
     after = _embed(open_session(_as_measured(other, precision), f"the {precision} network"), preprocess)
     cosines = _cosines(before(crops), after(crops))
@@ -149,16 +129,9 @@ def measure_precision(
         raise ParityError(f"{precision}: {what}; {REMEDIES[precision]}; no file was written")
     times = _milliseconds((fp32, other), crops, preprocess)
     result = Precision(precision, len(crops), mean, least, *times)
-    if verification_set is None:
+    if accuracy is None:
         return result
-    bin_set = open_bin(verification_set)
-    if bin_set.size != crops.shape[1]:
-        raise DataError(
-            f"images of {bin_set.size}x{bin_set.size} pixels; the network takes {crops.shape[1]}x{crops.shape[1]}",
-            path=verification_set,
-        )
-    accuracy_before, accuracy_after = (verify(embed, bin_set).accuracy for embed in (before, after))
-    return replace(result, set_name=bin_set.name, accuracy_before=accuracy_before, accuracy_after=accuracy_after)
+    return replace(result, set_name=accuracy.name, accuracy_before=accuracy(before), accuracy_after=accuracy(after))
 
 
 def _as_measured(data: bytes, precision: str) -> bytes:

@@ -14,13 +14,12 @@ import onnx_ir as ir
 import pytest
 
 from sface.errors import DataError, ParityError, UsageError
-from sface.evaluate.protocols.bin_sets import open_bin
-from sface.evaluate.verification import verify
+from sface.evaluate import accuracy_on
 from sface.export.parity import timing
-from sface.export.precision import precision as module
+from sface.export.precision import measurement as module
 from sface.export.precision.fp16 import as_on_gpu, to_fp16
 from sface.export.precision.int8 import to_int8
-from sface.export.precision.precision import Precision, measure_precision
+from sface.export.precision.measurement import Precision, measure_precision
 
 from ..small_network import Array, Layer, chain, cosines, data_of, draw_crops, draw_network, embed
 
@@ -114,11 +113,11 @@ def test_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_accuracy(fp32: bytes, verification_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before and after are those of the two files, by the protocol of evaluate."""
+    """Before and after are those of the two files."""
     monkeypatch.setitem(module.BOUNDS, "int8", 0.1)
     other = noisy(2)
-    result = measure_precision(fp32, other, "int8", CROPS, verification_set)
-    expected = [verify(partial(embed, data), open_bin(verification_set)).accuracy for data in (fp32, other)]
+    result = measure_precision(fp32, other, "int8", CROPS, accuracy_on(verification_set))
+    expected = [accuracy_on(verification_set)(partial(embed, data)) for data in (fp32, other)]
     assert expected[0] != expected[1]
     assert (result.set_name, result.accuracy_before, result.accuracy_after) == ("hard", *expected)
 
@@ -162,7 +161,7 @@ def test_what_only_a_gpu_would_show() -> None:
 
 def test_float16_is_measured_as_on_a_gpu(fp32: bytes, verification_set: Path) -> None:
     half = to_fp16(draw_network())
-    result = measure_precision(fp32, data_of(half), "fp16", CROPS, verification_set)
+    result = measure_precision(fp32, data_of(half), "fp16", CROPS, accuracy_on(verification_set))
     on_gpu = embed(data_of(as_on_gpu(half)), CROPS)
     assert result.mean_cosine == pytest.approx(cosines(embed(fp32, CROPS), on_gpu).mean(), abs=1e-7)
     assert result.accuracy_after is not None
@@ -172,7 +171,7 @@ def test_a_fixed_batch(verification_set: Path) -> None:
     """As many crops as there are, whatever the file takes at once."""
     fixed = draw_network(batch=3)
     crops = CROPS[:7]
-    result = measure_precision(data_of(draw_network()), data_of(fixed), "int8", crops, verification_set)
+    result = measure_precision(data_of(draw_network()), data_of(fixed), "int8", crops, accuracy_on(verification_set))
     assert result.min_cosine == pytest.approx(1, abs=1e-6)
     assert result.accuracy_before == result.accuracy_after
     int8 = to_int8(fixed, crops)
@@ -182,13 +181,11 @@ def test_a_fixed_batch(verification_set: Path) -> None:
 def test_inputs_that_do_not_fit(fp32: bytes, int8: bytes, verification_set: Path) -> None:
     with pytest.raises(UsageError, match="there is no crop"):
         measure_precision(fp32, int8, "int8", CROPS[:0])
-    with pytest.raises(UsageError, match="crops of 8x8x3"):
+    with pytest.raises(UsageError, match="images of 8x8x3"):
         measure_precision(fp32, int8, "int8", draw_crops(3, size=8))
     other = data_of(chain(("Flatten", [], {}), ("Gemm", [np.eye(192)], {}), shape=["batch", 3, 8, 8]))
-    with pytest.raises(DataError, match=r"hard\.bin: images of 24x24 pixels; the network takes 8x8"):
-        measure_precision(other, other, "int8", draw_crops(3, size=8), verification_set)
-    with pytest.raises(DataError, match=r"no\.bin"):
-        measure_precision(fp32, fp32, "int8", CROPS, verification_set.with_name("no.bin"))
+    with pytest.raises(DataError, match="hard: images of 24x24 pixels; the network takes 8x8"):
+        measure_precision(other, other, "int8", draw_crops(3, size=8), accuracy_on(verification_set))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import onnx_ir as ir
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from sface.export.passes import weights_off_inputs as unlist_weights
+from sface.export.passes import remove_initializers_from_inputs
 
 
 def test_an_initializer_that_is_listed() -> None:
@@ -26,7 +26,7 @@ def test_an_initializer_that_is_listed() -> None:
     model = ir.serde.deserialize_model(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     )
-    unlist_weights.apply(model)
+    remove_initializers_from_inputs.apply(model)
     data = ir.serde.serialize_model(model).SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     assert [value.name for value in session.get_inputs()] == ["x"]
@@ -48,7 +48,7 @@ def test_a_file_of_the_first_years_stays_valid() -> None:
     old = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)], ir_version=3)
     onnx.checker.check_model(old)
     model = ir.serde.deserialize_model(old)
-    unlist_weights.apply(model)
+    remove_initializers_from_inputs.apply(model)
     onnx.checker.check_model(ir.serde.serialize_model(model))
 
 
@@ -58,7 +58,7 @@ def test_opencvs_file_runs_in_onnxruntime(shared: Path) -> None:
     before = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     assert len(before.get_inputs()) == 30
     model = ir.serde.deserialize_model(proto)
-    unlist_weights.apply(model)
+    remove_initializers_from_inputs.apply(model)
     data = ir.serde.serialize_model(model).SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     assert [value.name for value in session.get_inputs()] == ["data"]

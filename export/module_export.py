@@ -1,5 +1,6 @@
 """Any Jittor module → an ONNX file that is proven to be the same function."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from ..files import write_bytes
 from ..model_files.onnx_session import in_one_line, open_session
 from .onnx_files.serialize import serialize
 from .parity.first_difference import first_difference
-from .parity.parity import Array, Parity, measure_outputs, settle
-from .parity.random_weights import redrawn
+from .parity.parity import Array, Parity, measure_outputs, raise_unless_equal
+from .parity.random_weights import with_random_weights
 from .passes import run_passes
 from .tracing.rules import LAYERS, OPERATIONS
 from .tracing.symbolic_graph import OPSET, Rule
@@ -24,7 +25,7 @@ from .tracing.trace import Traced, evaluating, listed, trace
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ModuleExport:
     """What was written. `parity` is None where it was not asked for."""
 
     path: Path
@@ -36,7 +37,7 @@ class Exported:
 def to_onnx(
     module: nn.Module,
     example: Any,
-    path: str | Path,
+    path: str | os.PathLike[str],
     *,
     opset: int = OPSET,
     input_names: Sequence[str] | None = None,
@@ -45,7 +46,7 @@ def to_onnx(
     parity: bool = True,
     rules: Mapping[Any, Rule] | None = None,
     without: Collection[str] = (),
-) -> Exported:
+) -> ModuleExport:
     """Write `module`, as it behaves in evaluation mode, to the ONNX file `path`. The module is left as it was.
 
     example: an input, or a tuple of them: Vars or arrays of any shape and dtype. Their sizes become the graph's; with
@@ -64,7 +65,11 @@ def to_onnx(
     arrays = tuple(map(_array, example if isinstance(example, tuple | list) else (example,)))
     names = _names(input_names, len(arrays))
     if opset < OPSET:
-        raise UsageError(f"opset={opset}: the rules are written for opset {OPSET}", remedy="take that or a newer one")
+        raise UsageError(
+            f"opset={opset}: the rules are written for opset {OPSET}",
+            remedy="take that or a newer one",
+            argument="opset",
+        )
     inputs = {name: (array.shape, str(array.dtype)) for name, array in zip(names, arrays, strict=True)}
 
     def write(of: nn.Module) -> tuple[Traced, bytes]:
@@ -81,17 +86,18 @@ def to_onnx(
         sets = _input_sets(arrays, dynamic_batch)
         proof = _prove(module, traced, data, sets)
         if not proof.proves:
-            other = redrawn(module, sets[0])
+            other = with_random_weights(module, sets[0])
             proof = _prove(other, *write(other), sets, redrawn=True)
     write_bytes(Path(path), data)
-    return Exported(Path(path), proof, len(traced.model.graph), len(data))
+    return ModuleExport(Path(path), proof, len(traced.model.graph), len(data))
 
 
 def _prove(
     module: nn.Module, traced: Traced, data: bytes, sets: list[tuple[Array, ...]], redrawn: bool = False
 ) -> Parity:
+    """redrawn: whether the module is a copy with other weights."""
     parity = measure_outputs(run_module(module), run_file(data), sets, redrawn=redrawn)
-    settle(
+    raise_unless_equal(
         parity,
         must_matter=False,
         first_difference=lambda: first_difference(module, traced.model, traced.layers, sets[0]),
@@ -144,14 +150,18 @@ def _array(value: Any) -> Array:
         return np.asarray(value.numpy())
     if isinstance(value, np.ndarray):
         return value.astype(np.float32) if value.dtype == np.float64 else value
-    raise UsageError(f"example: a {type(value).__name__}", remedy="give a Var, an array, or a tuple of them")
+    raise UsageError(
+        f"example: a {type(value).__name__}", remedy="give a Var, an array, or a tuple of them", argument="example"
+    )
 
 
 def _names(names: Sequence[str] | None, count: int) -> list[str]:
     if names is None:
         return ["input"] if count == 1 else [f"input_{index}" for index in range(count)]
     if len(names) != count or len(set(names)) != count:
-        raise UsageError(f"input_names={list(names)}: {count} inputs need a name each, all different")
+        raise UsageError(
+            f"input_names={list(names)}: {count} inputs need a name each, all different", argument="input_names"
+        )
     return list(names)
 
 
