@@ -8,7 +8,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from ..errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+# The order of an array's channels: RGB, or BGR as OpenCV and what builds on it have it.
+ColorOrder = Literal["rgb", "bgr"]
 
 # Pillow reads more; what is missing here is rare among photos, or starts another program (EPS).
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
@@ -39,20 +42,24 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 def load_image(
     source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8],
     *,
+    color: ColorOrder = "rgb",
     max_pixels: int = 50_000_000,
     name: str | None = None,
 ) -> NDArray[np.uint8]:
     """Read a photo: uint8 (H, W, 3) RGB, upright (turned as its EXIF orientation says).
 
     source      a path, the bytes of a file, a file open in binary mode, a Pillow image, or an array: uint8 (H, W, 3)
-                RGB or (H, W) grey, upright, taken as it is
+                or (H, W) grey, upright, taken as it is
+    color       the order of an array's channels, "rgb" or "bgr"; files and Pillow images say theirs themselves
     max_pixels  larger pictures are refused by their header, before any memory is spent on them; not for arrays
     name        what errors call a source that is no path; by default "image", or the name that an open file has
 
     JPEG, PNG, WebP, BMP, TIFF, GIF (first frame), PPM; grey, palette and CMYK become RGB, 16 bits become 8,
     transparent parts become white. Raises ImageError that names the file ("image" where it has no name) when it is
-    missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above.
+    missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above, or
+    for another `color`.
     """
+    check_color(color)
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         try:
@@ -62,7 +69,7 @@ def load_image(
             raise ImageError(f"can't be opened ({getattr(error, 'strerror', None) or error})", path=path) from error
     name = name or str(getattr(source, "name", "image"))
     if isinstance(source, np.ndarray):
-        return _from_array(source, name)
+        return _from_array(source, name, color)
     if isinstance(source, bytes):
         return _read(io.BytesIO(source), name, max_pixels)
     from PIL import Image
@@ -72,7 +79,15 @@ def load_image(
     if hasattr(source, "read"):
         return _read(source, name, max_pixels)
     kind = type(source).__name__
-    raise UsageError(f"{kind} is not a picture", remedy="give a path, bytes, a file, a Pillow image or an array")
+    raise UsageError(
+        f"{kind} is not a picture", path=name, remedy="give a path, bytes, a file, a Pillow image or an array"
+    )
+
+
+def check_color(color: str) -> None:
+    """Raises UsageError where it is no `ColorOrder`."""
+    if color not in get_args(ColorOrder):
+        raise UsageError(f"color {color!r}: must be rgb or bgr", argument="color")
 
 
 def is_larger_than_crop(data: bytes) -> bool | None:
@@ -104,12 +119,14 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _from_array(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[Any], name: str, color: ColorOrder) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
         raise ImageError(
             f"an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}", path=name
         )
-    return np.ascontiguousarray(array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2))
+    if array.ndim == 2:
+        return np.repeat(array[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(array if color == "rgb" else array[:, :, ::-1])
 
 
 def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from .choice import FaceChoice
 from .crop import CROP_SIZE, TEMPLATE, align_face
 from .detectors.detector import Detector
 from .detectors.find import find_faces
-from .image_file import load_image
+from .image_file import ColorOrder, load_image
 from .quality import Quality, measure_quality
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class FaceInfo:
     found: int
     quality: Quality
 
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name, ready for JSON."""
+        return {**asdict(self), "landmarks": np.asarray(self.landmarks).tolist()}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFaces:
@@ -69,8 +73,9 @@ class PhotoReader:
     def __init__(self, detector: Detector | None, choice: FaceChoice, size: int) -> None:
         self.detector, self.choice, self.size = detector, choice, size
 
-    def read(self, photo: Photo, name: str = "photo") -> PhotoFaces:
-        """The faces of a photo; `name` is what errors and results call one that has no path.
+    def read(self, photo: Photo, name: str = "photo", *, color: ColorOrder = "rgb") -> PhotoFaces:
+        """The faces of a photo; `name` is what errors and results call one that has no path, `color` the order of an
+        array's channels.
 
         Raises ImageError where it can't be read or is no aligned crop, NoFaceError where no face is in it,
         SeveralFacesError where several are and the choice is "error".
@@ -78,7 +83,7 @@ class PhotoReader:
         if isinstance(photo, (str, os.PathLike)):
             name = os.fspath(photo)
         start = time.perf_counter()
-        image = load_image(photo, name=name)
+        image = load_image(photo, color=color, name=name)
         read = time.perf_counter()
         if self.detector is None:
             return self._crop(image, name, read - start)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .metadata import Preprocess
+from .metadata import ModelMetadata, Preprocess
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,16 @@ KNOWN_FILES: dict[str, KnownFile] = {
     # huggingface.co/fal/AuraFace-v1 (Apache-2.0), glintr100.onnx: a network of InsightFace's make with its input.
     "a7933ea5330113b01c9b60351d8f4c33003f145d8470ac5f0e52ee2effe25c60": KnownFile("fal AuraFace-v1", "centered"),
 }
+
+
+def known_metadata(sha256: str, input_size: int, embedding_size: int) -> ModelMetadata | None:
+    """What is known of the published file with this sha256, whose graph has these sizes; None for any other file."""
+    if (known := KNOWN_FILES.get(sha256)) is None:
+        return None
+    return ModelMetadata(
+        known.preprocess,
+        input_size,
+        embedding_size,
+        network=known.network,
+        published_threshold=known.threshold,
+    )
