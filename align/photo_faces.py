@@ -66,19 +66,19 @@ class PhotoReader:
     """Takes the faces from photos. One reader may be used by several threads at once.
 
     detector  what finds them; None: the photos are aligned crops already
-    choice    which of a photo's faces are taken, see `align.find.find_faces`
+    faces     which of a photo's faces are taken, see `find_faces`
     size      side of the crops in pixels
     """
 
-    def __init__(self, detector: Detector | None, choice: FaceChoice, size: int) -> None:
-        self.detector, self.choice, self.size = detector, choice, size
+    def __init__(self, detector: Detector | None, faces: FaceChoice, size: int) -> None:
+        self.detector, self.faces, self.size = detector, faces, size
 
     def read(self, photo: Photo, name: str = "photo", *, color: ColorOrder = "rgb") -> PhotoFaces:
         """The faces of a photo; `name` is what errors and results call one that has no path, `color` the order of an
         array's channels.
 
         Raises ImageError where it can't be read or is no aligned crop, NoFaceError where no face is in it,
-        SeveralFacesError where several are and the choice is "error".
+        SeveralFacesError where several are and `faces` is "error".
         """
         if isinstance(photo, (str, os.PathLike)):
             name = os.fspath(photo)
@@ -88,7 +88,7 @@ class PhotoReader:
         if self.detector is None:
             return self._crop(image, name, read - start)
         try:
-            faces, found = find_faces(image, self.detector, self.choice)
+            faces, found = find_faces(image, self.detector, self.faces)
         except NoFaceError as error:
             raise NoFaceError(
                 f"{self.detector.name} found no face",

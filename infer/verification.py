@@ -1,6 +1,6 @@
 """The decision on two photos, and all that it rests on."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ..align.photo_faces import FaceInfo
@@ -51,7 +51,8 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON."""
-        return asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "faces": [face.to_dict() for face in self.faces], "timings": dict(self.timings)}
 
     def __str__(self) -> str:
         similarity, threshold = in_digits_that_differ(self.similarity, self.threshold)
