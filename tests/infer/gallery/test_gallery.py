@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -14,12 +14,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sface.errors import DataError, ModelError, StorageError, UsageError
-from sface.infer.gallery import gallery as module
-from sface.infer.gallery.gallery import Gallery, Identification
+from sface.infer import Gallery, Identification
+from sface.infer.gallery import person_vectors
 from tests.test_files import largest_file
 
-MODEL, OTHER = "a" * 64, "b" * 64
 SIZE = 8
+
+
+class Network(NamedTuple):
+    """What a gallery has to know of an embedder."""
+
+    sha256: str
+    embedding_size: int
+
+
+MODEL, OTHER = Network("a" * 64, SIZE), Network("b" * 64, SIZE)
 
 
 def unit(seed: int, count: int, size: int = SIZE) -> NDArray[np.float32]:
@@ -28,7 +37,7 @@ def unit(seed: int, count: int, size: int = SIZE) -> NDArray[np.float32]:
 
 
 def three() -> Gallery:
-    gallery = Gallery(MODEL, SIZE)
+    gallery = Gallery(MODEL)
     gallery.add({"Ada": unit(1, 2), "Bo": unit(2, 1), "Çiğdem 李": unit(3, 3)})
     return gallery
 
@@ -44,11 +53,11 @@ def three() -> Gallery:
 def test_search_is_exact(seed: int, counts: list[int], probes: int, top: int, block: int) -> None:
     """Whatever the blocks, against a plain loop over people."""
     people = {f"p{index}": unit(seed + index, count) for index, count in enumerate(counts)}
-    gallery = Gallery(MODEL, SIZE)
+    gallery = Gallery(MODEL)
     gallery.add(people)
     vectors = unit(seed + 99, probes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
+        patch.setattr(person_vectors, "BLOCK", block)
         results = gallery.search(vectors, top)
     for probe, found in zip(vectors, results, strict=True):
         expected = sorted(((float((own @ probe).max()), name) for name, own in people.items()), reverse=True)[:top]
@@ -61,18 +70,18 @@ def test_search_is_exact(seed: int, counts: list[int], probes: int, top: int, bl
 def test_identify() -> None:
     gallery = three()
     ada = unit(1, 2)[1]
-    (found,) = gallery.identify(ada, 0.9)
+    (found,) = gallery.identify_embeddings(ada, 0.9)
     best, second = gallery.search(ada, 2)[0]
     assert found.person == "Ada" and found.similarity == pytest.approx(1, abs=1e-6)
     assert found.margin == pytest.approx(best.similarity - second.similarity)
-    (nobody,) = gallery.identify(unit(50, 1), 0.999)
+    (nobody,) = gallery.identify_embeddings(unit(50, 1), 0.999)
     assert nobody.person is None and nobody.similarity < 0.999
-    alone = Gallery(MODEL, SIZE)
+    alone = Gallery(MODEL)
     alone.add({"Ada": ada})
-    assert alone.identify(ada, 0.9) == [Identification("Ada", pytest.approx(1, abs=1e-6), None)]  # type: ignore[arg-type]
+    assert alone.identify_embeddings(ada, 0.9) == [Identification("Ada", pytest.approx(1, abs=1e-6), None)]  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="the gallery is empty"):
-        Gallery(MODEL, SIZE).identify(ada, 0.9)
-    assert Gallery(MODEL, SIZE).search(ada) == [[]]
+        Gallery(MODEL).identify_embeddings(ada, 0.9)
+    assert Gallery(MODEL).search(ada) == [[]]
 
 
 def test_add_and_remove() -> None:
@@ -117,7 +126,7 @@ def test_people_who_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     gallery.add({"Ada again": unit(1, 2)[1], "Bo's twin": unit(2, 1)})
     vectors = {"Ada": unit(1, 2), "Bo": unit(2, 1), "Çiğdem 李": unit(3, 3)}
     for block in (1 << 20, 1):
-        monkeypatch.setattr(module, "BLOCK", block)
+        monkeypatch.setattr(person_vectors, "BLOCK", block)
         assert {pair[:2] for pair in gallery.alike(0.999)} == {("Ada", "Ada again"), ("Bo", "Bo's twin")}
         everyone = gallery.alike(-1)
         assert len(everyone) == 10
@@ -139,7 +148,7 @@ def test_saved_and_opened(tmp_path: Path) -> None:
     assert opened.people == gallery.people
     probes = unit(9, 4)
     assert opened.search(probes, 3) == gallery.search(probes, 3)
-    assert isinstance(opened._vectors, np.memmap)
+    assert isinstance(opened._vectors.all, np.memmap)
     opened.remove("Bo")
     opened.add({"Eve": unit(30, 1)})
     opened.save(tmp_path / "g")
@@ -150,7 +159,7 @@ def test_saved_and_opened(tmp_path: Path) -> None:
 
 
 def test_one_that_is_empty(tmp_path: Path) -> None:
-    Gallery(MODEL, SIZE).save(tmp_path)
+    Gallery(MODEL).save(tmp_path)
     Gallery.check(tmp_path)
     gallery = Gallery.load(tmp_path, MODEL)
     assert (len(gallery), gallery.people, gallery.alike(0)) == (0, {}, [])
@@ -255,7 +264,7 @@ def test_a_changed_bit_is_found(tmp_path: Path) -> None:
 
 
 def test_threads_may_search(tmp_path: Path) -> None:
-    gallery = Gallery(MODEL, SIZE)
+    gallery = Gallery(MODEL)
     gallery.add({f"p{index}": unit(index, 3) for index in range(200)})
     expected = [gallery.search(unit(index, 1), 3) for index in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -292,4 +301,4 @@ def test_readers_see_a_whole_gallery_while_it_is_changed(tmp_path: Path) -> None
 @pytest.mark.parametrize("threshold", [float("nan"), 1.5, -2])
 def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
     with pytest.raises(UsageError, match="must be a cosine"):
-        three().identify(unit(1, 1), threshold)
+        three().identify_embeddings(unit(1, 1), threshold)
