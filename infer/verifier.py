@@ -144,8 +144,9 @@ class FaceVerifier:
     def faces(self, photo: Photo, *, color: ColorOrder = "rgb") -> list[EmbeddedFace]:
         """Every face of a photo with its embedding, the most prominent (large, near the centre, certain) first.
 
-        A photo without a face gives an empty list. All faces are taken, whatever the verifier's own `faces`; small
-        ones are looked for too. With `aligned` the photo is one crop and gives one face. color: as in `verify`.
+        A photo without a face gives an empty list. All faces are taken, whatever the verifier's own `faces`. Small
+        ones are looked for too, so that a large one may be found a little elsewhere than by `verify`. With `aligned`
+        the photo is one crop and gives one face. color: as in `verify`.
 
         Raises ImageError where the photo can't be read, UsageError for what is no picture at all.
         """
