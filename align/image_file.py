@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # The order of an array's channels: RGB, or BGR as OpenCV and what builds on it have it.
-ColorOrder = Literal["rgb", "bgr"]
+Color = Literal["rgb", "bgr"]
 
 # Pillow reads more; what is missing here is rare among photos, or starts another program (EPS).
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
@@ -42,7 +42,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 def load_image(
     source: str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8],
     *,
-    color: ColorOrder = "rgb",
+    color: Color = "rgb",
     max_pixels: int = 50_000_000,
     name: str | None = None,
 ) -> NDArray[np.uint8]:
@@ -59,7 +59,8 @@ def load_image(
     missing, empty, truncated, damaged, too large or not a picture; UsageError when `source` is none of the above, or
     for another `color`.
     """
-    check_color(color)
+    if color not in get_args(Color):
+        raise UsageError(f"color {color!r}: must be 'rgb' or 'bgr'", argument="color")
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         try:
@@ -82,12 +83,6 @@ def load_image(
     raise UsageError(
         f"{kind} is not a picture", path=name, remedy="give a path, bytes, a file, a Pillow image or an array"
     )
-
-
-def check_color(color: str) -> None:
-    """Raises UsageError where it is no `ColorOrder`."""
-    if color not in get_args(ColorOrder):
-        raise UsageError(f"color {color!r}: must be rgb or bgr", argument="color")
 
 
 def is_larger_than_crop(data: bytes) -> bool | None:
@@ -119,7 +114,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _from_array(array: NDArray[Any], name: str, color: ColorOrder) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[Any], name: str, color: Color) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
         raise ImageError(
             f"an array must be uint8 (H, W, 3) RGB or (H, W) grey, not {array.dtype} {array.shape}", path=name

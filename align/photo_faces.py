@@ -13,7 +13,7 @@ from .choice import FaceChoice
 from .crop import CROP_SIZE, TEMPLATE, align_face
 from .detectors.detector import Detector
 from .detectors.find import find_faces
-from .image_file import ColorOrder, load_image
+from .image_file import Color, load_image
 from .quality import Quality, measure_quality
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class PhotoReader:
     def __init__(self, detector: Detector | None, faces: FaceChoice, size: int) -> None:
         self.detector, self.faces, self.size = detector, faces, size
 
-    def read(self, photo: Photo, name: str = "photo", *, color: ColorOrder = "rgb") -> PhotoFaces:
+    def read(self, photo: Photo, name: str = "photo", *, color: Color = "rgb") -> PhotoFaces:
         """The faces of a photo; `name` is what errors and results call one that has no path, `color` the order of an
         array's channels.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..align.detectors.face import Face, prominence
-from ..align.image_file import ColorOrder, load_image
+from ..align.image_file import Color, load_image
 from ..align.photo_faces import Photo, PhotoReader
 from ..align.quality import Quality
 from ..errors import NoFaceError
@@ -44,7 +44,7 @@ class EmbeddedFace:
 
 
 def embed_every_face(
-    reader: PhotoReader, embedder: FaceEmbedder, photo: Photo, *, flip: bool, color: ColorOrder
+    reader: PhotoReader, embedder: FaceEmbedder, photo: Photo, *, flip: bool, color: Color
 ) -> list[EmbeddedFace]:
     """The faces that a reader of all faces takes from a photo, the most prominent first; [] where there is none.
 

@@ -4,12 +4,12 @@ import hashlib
 import os
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..align.image_file import ColorOrder, check_color
+from ..align.image_file import Color
 from ..errors import ModelError, PreprocessError, UsageError
 from ..model_files.known_files import known_metadata
 from ..model_files.metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
@@ -75,7 +75,7 @@ class FaceEmbedder:
         self._input = self._session.get_inputs()[0].name
         self.metadata = self._read_metadata(preprocess)
 
-    def embed(self, crops: NDArray[np.uint8], *, flip: bool = False, color: ColorOrder = "rgb") -> Embeddings:
+    def embed(self, crops: NDArray[np.uint8], *, flip: bool = False, color: Color = "rgb") -> Embeddings:
         """Embed N crops, uint8 (N, S, S, 3). N may be 0; memory does not grow with it beyond the result's.
 
         flip   each embedding is the mean of the crop's and its mirror image's; a little more exact, twice the time
@@ -84,7 +84,8 @@ class FaceEmbedder:
         Raises UsageError where `crops` are of another shape or type, or for another `color`, ModelError where the
         network fails on them.
         """
-        check_color(color)
+        if color not in get_args(Color):
+            raise UsageError(f"color {color!r}: must be 'rgb' or 'bgr'", argument="color")
         size = self.input_size
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
             raise UsageError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..align.image_file import ColorOrder
+from ..align.image_file import Color
 from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
 from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError
 from .embedder import CHUNK, FaceEmbedder
@@ -33,7 +33,7 @@ def embed_each(
     photos: Sequence[tuple[Photo, str]],
     *,
     flip: bool,
-    color: ColorOrder = "rgb",
+    color: Color = "rgb",
 ) -> Iterator[PhotoEmbeddings | SFaceError]:
     """The embeddings of each photo, or the error that says why there are none, in the photos' order.
 
@@ -63,7 +63,7 @@ def embed_faces(embedder: FaceEmbedder, photos: Sequence[PhotoFaces], *, flip: b
     ]
 
 
-def _read(reader: PhotoReader, photo: Photo, name: str, color: ColorOrder) -> PhotoFaces | SFaceError:
+def _read(reader: PhotoReader, photo: Photo, name: str, color: Color) -> PhotoFaces | SFaceError:
     try:
         return reader.read(photo, name, color=color)
     except (ImageError, NoFaceError, SeveralFacesError) as error:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..align.choice import FACE_CHOICES, FaceChoice
 from ..align.detectors.detector import load_detector
-from ..align.image_file import ColorOrder
+from ..align.image_file import Color
 from ..align.photo_faces import Photo, PhotoReader
 from ..errors import SFaceError, UsageError
 from ..model_files.metadata import Preprocess
@@ -83,7 +83,7 @@ class FaceVerifier:
         """The cosine at and above which two faces are the same."""
         return self.threshold_details.value
 
-    def verify(self, a: Photo, b: Photo, *, names: tuple[str, str] = NAMES, color: ColorOrder = "rgb") -> Verification:
+    def verify(self, a: Photo, b: Photo, *, names: tuple[str, str] = NAMES, color: Color = "rgb") -> Verification:
         """Decide on two photos: paths, the bytes of files, open files, Pillow images, or upright uint8 (H, W, 3).
 
         names  what errors and the answer call photos that have no path
@@ -97,7 +97,7 @@ class FaceVerifier:
         return self._decide(one, other)
 
     def verify_many(
-        self, pairs: Iterable[tuple[Photo, Photo]], *, color: ColorOrder = "rgb"
+        self, pairs: Iterable[tuple[Photo, Photo]], *, color: Color = "rgb"
     ) -> list[Verification | SFaceError]:
         """Decide on pairs of photos; each file is read and embedded once, however many pairs it is in.
 
@@ -123,7 +123,7 @@ class FaceVerifier:
                 decisions.append(self._decide(one, other))
         return decisions
 
-    def embed(self, photos: Sequence[Photo], *, color: ColorOrder = "rgb") -> NDArray[np.float32]:
+    def embed(self, photos: Sequence[Photo], *, color: Color = "rgb") -> NDArray[np.float32]:
         """One unit embedding for each photo, float32 (N, D); personal data, to be kept as the photos are.
 
         color: as in `verify`. Raises what `verify` raises, for the first photo without an embedding; its `path` is the
@@ -141,7 +141,7 @@ class FaceVerifier:
             units[start : start + CHUNK] = self.embedder.embed(np.concatenate(crops), flip=self.flip).unit
         return units
 
-    def faces(self, photo: Photo, *, color: ColorOrder = "rgb") -> list[EmbeddedFace]:
+    def faces(self, photo: Photo, *, color: Color = "rgb") -> list[EmbeddedFace]:
         """Every face of a photo with its embedding, the most prominent (large, near the centre, certain) first.
 
         A photo without a face gives an empty list. All faces are taken, whatever the verifier's own `faces`. Small

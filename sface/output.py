@@ -94,7 +94,10 @@ def printable(text: str) -> str:
 
 
 def with_option(error: SFaceError, options: Mapping[str, str]) -> str:
-    """The error's text with the option in place of the argument that it names, or behind it where it names none."""
+    """The error's text with the option in place of the argument that it names, or behind it where it names none.
+
+    The remedy comes first: a reason may have the word in its plain sense ("3 faces were found").
+    """
     text = _explanation(error, options)
     return text if error.path is None else f"{error.path}: {text}"
 
@@ -104,7 +107,9 @@ def _explanation(error: SFaceError, options: Mapping[str, str]) -> str:
         return error.explanation
     option = _option(error.argument, options)
     named = rf"(?<![\w-]){re.escape(error.argument)}(?!\w)"
-    text, count = re.subn(named, option, error.explanation, count=1)
+    remedy, count = re.subn(named, option, error.remedy or "", count=1)
+    reason, count = (error.reason, count) if count else re.subn(named, option, error.reason, count=1)
+    text = f"{reason}; {remedy}" if remedy else reason
     return text if count else f"{text} ({option})"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.image_file import ColorOrder
+from ...align.image_file import Color
 from ...align.photo_faces import FaceInfo, Photo
 from ...align.photo_shards import LeftOut, none_left
 from ...align.similarity import load_scikit_image
@@ -44,7 +44,7 @@ class EmbeddedPeople:
 
 
 def embed_people(
-    people: Mapping[str, Sequence[Photo]], verifier: FaceVerifier, *, color: ColorOrder, output: Output
+    people: Mapping[str, Sequence[Photo]], verifier: FaceVerifier, *, color: Color, output: Output
 ) -> EmbeddedPeople:
     """Embed one face of each photo; notes name photos that are left out or of which little can be recognised.
 
@@ -83,7 +83,7 @@ def embed_people(
             for note in _quality_notes(result.faces[0], output):
                 output.note(note)
     if not units:
-        raise none_left([LeftOut(str(error.path), error.code, output.explanation(error)) for error in left_out])
+        raise none_left([LeftOut(str(error.path), error.code, error.explanation) for error in left_out])
     return EmbeddedPeople(
         {person: np.stack(vectors) for person, vectors in units.items()},
         tuple(person for person in people if person not in units),

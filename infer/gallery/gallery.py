@@ -24,7 +24,7 @@ from .gallery_results import Candidate, Enrollment, Identification, IdentifiedPh
 from .person_vectors import PersonVectors, Vectors
 
 if TYPE_CHECKING:
-    from ...align.image_file import ColorOrder
+    from ...align.image_file import Color
     from ...align.photo_faces import Photo
     from ..verifier import FaceVerifier
 
@@ -70,7 +70,7 @@ class Gallery:
         people: "Mapping[str, Sequence[Photo]]",
         verifier: "FaceVerifier",
         *,
-        color: "ColorOrder" = "rgb",
+        color: "Color" = "rgb",
         output: Output | None = None,
     ) -> Enrollment:
         """Add people's photos: name → photos. Photos that are there already, under the same name, are not added twice.
@@ -95,7 +95,7 @@ class Gallery:
         photos: "Sequence[Photo]",
         verifier: "FaceVerifier",
         *,
-        color: "ColorOrder" = "rgb",
+        color: "Color" = "rgb",
         output: Output | None = None,
     ) -> IdentifiedPhotos:
         """Who is on photos, of the people in the gallery; nobody below the verifier's threshold (open set).

@@ -14,7 +14,7 @@ from .gallery_description import DESCRIPTION, VECTORS
 from .gallery_results import Enrollment, IdentifiedPhotos
 
 if TYPE_CHECKING:
-    from ...align.image_file import ColorOrder
+    from ...align.image_file import Color
     from ...align.photo_faces import Photo
     from ..verifier import FaceVerifier
 
@@ -54,7 +54,7 @@ def enroll(
     people: "Mapping[str, Sequence[Photo]]",
     verifier: "FaceVerifier",
     *,
-    color: "ColorOrder" = "rgb",
+    color: "Color" = "rgb",
     output: Output | None = None,
 ) -> Enrollment:
     """Add people's photos to the gallery in `folder`, which is made where there is none; see `Gallery.enroll`.
@@ -75,7 +75,7 @@ def identify(
     photos: "Sequence[Photo]",
     verifier: "FaceVerifier",
     *,
-    color: "ColorOrder" = "rgb",
+    color: "Color" = "rgb",
     output: Output | None = None,
 ) -> IdentifiedPhotos:
     """Who is on photos, of the people of the gallery in `folder`; see `Gallery.identify`.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...align.image_file import ColorOrder
+from ...align.image_file import Color
 from ...align.photo_faces import FaceInfo, Photo
 from ...errors import SFaceError, UsageError
 from ...output import Output
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def identify_photos(
-    gallery: "Gallery", photos: Sequence[Photo], verifier: FaceVerifier, *, color: ColorOrder, output: Output
+    gallery: "Gallery", photos: Sequence[Photo], verifier: FaceVerifier, *, color: Color, output: Output
 ) -> IdentifiedPhotos:
     """Who each photo shows; see `Gallery.identify`."""
     if not photos:

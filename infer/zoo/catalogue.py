@@ -40,7 +40,7 @@ class ZooFile:
         return (*map(host, self.urls), *index)
 
     def describe(self) -> str:
-        """Size and licence."""
+        """Size and licence in words: "38.7 MB, Apache-2.0"."""
         return f"{self.size / 1e6:.1f} MB, {self.license}"
 
 

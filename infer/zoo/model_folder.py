@@ -23,11 +23,11 @@ def default_model() -> Path:
         if (path := folder() / name).is_file():
             return path
     raise ModelError(
-        "there is no network here yet",
+        "there is no model here yet",
         path=folder(),
         remedy=(
             f"get OpenCV's SFace network ({FILES[CHOICES['sface'][0]].describe()}) with: sface zoo get sface, "
-            "or name an ONNX file as model"
+            "or name an ONNX file with model"
         ),
         argument="model",
     )

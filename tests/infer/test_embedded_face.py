@@ -82,7 +82,7 @@ def test_an_array_in_bgr(verifier: FaceVerifier, crowd: NDArray[np.uint8]) -> No
     for one, other in zip(verifier.faces(crowd), verifier.faces(bgr, color="bgr"), strict=True):
         assert one.box == other.box
         assert np.array_equal(one.crop, other.crop) and np.array_equal(one.embedding, other.embedding)
-    with pytest.raises(UsageError, match="color 'gbr': must be rgb or bgr"):
+    with pytest.raises(UsageError, match="color 'gbr': must be 'rgb' or 'bgr'"):
         verifier.faces(crowd, color="gbr")  # type: ignore[arg-type]
 
 

