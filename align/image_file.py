@@ -64,7 +64,9 @@ def load_image(
     if hasattr(source, "read"):
         return _read(source, name, max_pixels)
     kind = type(source).__name__
-    raise UsageError(f"{kind} is not a picture", remedy="give a path, bytes, a file, a Pillow image or an array")
+    raise UsageError(
+        f"{kind} is not a picture", path=name, remedy="give a path, bytes, a file, a Pillow image or an array"
+    )
 
 
 def _from_array(array: NDArray[Any], color: Color, name: str) -> NDArray[np.uint8]:

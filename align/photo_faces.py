@@ -82,6 +82,10 @@ class PhotoReader:
     def __init__(self, detector: Detector | None, faces: FaceChoice, size: int, *, fit: Fit = "closed-form") -> None:
         self.detector, self.faces, self.size, self.fit = detector, faces, size, fit
 
+    def with_fit(self, fit: Fit) -> "PhotoReader":
+        """The same reader with another `fit`."""
+        return PhotoReader(self.detector, self.faces, self.size, fit=fit)
+
     def read(self, photo: Photo, name: str = "photo", *, color: Color = "rgb") -> PhotoFaces:
         """The faces of a photo.
 

@@ -14,12 +14,20 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sface.export.parity.timing import interleaved
-from sface.infer.gallery.gallery import BLOCK, Gallery, Vectors
+from sface.infer import Gallery
+from sface.infer.gallery.person_vectors import BLOCK, Vectors
+
+
+class Network(NamedTuple):
+    """What a gallery has to know of an embedder."""
+
+    sha256: str
+    embedding_size: int
 
 
 def resident() -> int:
@@ -52,7 +60,7 @@ def main() -> None:
         part = generator.standard_normal((min(10_000, rows - start), args.size), dtype=np.float32)
         vectors[start : start + len(part)] = part / np.linalg.norm(part, axis=1, keepdims=True)
     with tempfile.TemporaryDirectory() as folder:
-        gallery = Gallery("0" * 64, args.size)
+        gallery = Gallery(Network("0" * 64, args.size))
         # Put in as they are: `add` would hold the vectors twice.
         gallery._put([f"p{index}" for index in range(args.people)], [args.photos] * args.people, [vectors])
         gallery.save(Path(folder))
@@ -64,10 +72,10 @@ def main() -> None:
             x = vectors[np.arange(probes) * 7].copy()
             functions: dict[str, Callable[[], Any]] = {
                 "search": partial(gallery.search, x, 2),
-                "product": partial(product, x, gallery._vectors),
+                "product": partial(product, x, gallery._vectors.all),
             }
             if faiss:
-                functions["faiss"] = partial(nearest, faiss, x, gallery._vectors, 2 * args.photos)
+                functions["faiss"] = partial(nearest, faiss, x, gallery._vectors.all, 2 * args.photos)
                 for (best, _), similarity, row in zip(functions["search"](), *functions["faiss"](), strict=True):
                     assert best.person == f"p{row[0] // args.photos}" and abs(best.similarity - similarity[0]) < 1e-6
             times = zip(functions, interleaved(list(functions.values()), args.rounds), strict=True)

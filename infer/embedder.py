@@ -4,13 +4,14 @@ import hashlib
 import os
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..align.image_file import Color
 from ..errors import ModelError, PreprocessError, UsageError
-from ..model_files.known_files import KNOWN_FILES
+from ..model_files.known_files import known_metadata
 from ..model_files.metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..model_files.network_input import network_input
 from ..model_files.onnx_session import Providers, in_one_line, open_session, read_model
@@ -58,7 +59,9 @@ class FaceEmbedder:
         threads: int | None = None,
     ) -> None:
         if preprocess is not None and preprocess not in PREPROCESS:
-            raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}")
+            raise UsageError(
+                f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}", argument="preprocess"
+            )
         self.path = Path(model)
         data = read_model(self.path, "name an ONNX file")
         digest = hashlib.sha256()
@@ -72,18 +75,24 @@ class FaceEmbedder:
         self._input = self._session.get_inputs()[0].name
         self.metadata = self._read_metadata(preprocess)
 
-    def embed(self, crops: NDArray[np.uint8], *, flip: bool = False) -> Embeddings:
-        """Embed N crops, uint8 (N, S, S, 3) RGB. N may be 0; memory does not grow with it beyond the result's.
+    def embed(self, crops: NDArray[np.uint8], *, flip: bool = False, color: Color = "rgb") -> Embeddings:
+        """Embed N crops, uint8 (N, S, S, 3). N may be 0; memory does not grow with it beyond the result's.
 
-        flip: each embedding is the mean of the crop's and its mirror image's; a little more exact, twice the time.
+        flip   each embedding is the mean of the crop's and its mirror image's; a little more exact, twice the time
+        color  the order of the crops' channels: "rgb", or "bgr" as OpenCV has it
 
-        Raises UsageError where `crops` are of another shape or type, ModelError where the network fails on them.
+        Raises UsageError where `crops` are of another shape or type, or for another `color`, ModelError where the
+        network fails on them.
         """
+        if color not in get_args(Color):
+            raise UsageError(f"color {color!r}: must be 'rgb' or 'bgr'", argument="color")
         size = self.input_size
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
             raise UsageError(
                 f"takes crops uint8 (N, {size}, {size}, 3), not {crops.dtype} {crops.shape}", path=self.path
             )
+        if color == "bgr":
+            crops = crops[..., ::-1]
         raw = np.empty((len(crops), self.embedding_size), dtype=np.float32)
         chunk = self._batch or CHUNK
         for start in range(0, len(crops), chunk):
@@ -118,28 +127,25 @@ class FaceEmbedder:
     def _read_metadata(self, preprocess: Preprocess | None) -> ModelMetadata:
         """The file's own metadata, or what is known of a published file, or what `preprocess` says of another."""
         metadata = from_props(self._session.get_modelmeta().custom_metadata_map, str(self.path))
-        if metadata is None and (known := KNOWN_FILES.get(self.sha256)) is not None:
-            metadata = ModelMetadata(
-                known.preprocess,
-                self.input_size,
-                self.embedding_size,
-                network=known.network,
-                published_threshold=known.threshold,
-            )
+        metadata = metadata or known_metadata(self.sha256, self.input_size, self.embedding_size)
         if metadata is None:
             if preprocess is None:
                 raise PreprocessError(
                     "does not say what its input is",
                     path=self.path,
                     remedy=(
-                        "add --preprocess raw (RGB 0..255) or --preprocess centered ((x - 127.5) / 127.5), "
-                        "whichever it was trained with"
+                        "add preprocess raw (RGB 0..255) or centered ((x - 127.5) / 127.5), whichever it was "
+                        "trained with"
                     ),
+                    argument="preprocess",
                 )
             return ModelMetadata(preprocess, self.input_size, self.embedding_size)
         if preprocess not in (None, metadata.preprocess):
             raise PreprocessError(
-                f"takes {metadata.preprocess} input", path=self.path, remedy=f"leave out --preprocess {preprocess}"
+                f"takes {metadata.preprocess} input",
+                path=self.path,
+                remedy=f"leave out preprocess {preprocess}",
+                argument="preprocess",
             )
         if (metadata.input_size, metadata.embedding_size) != (self.input_size, self.embedding_size):
             raise ModelError("its metadata contradict its graph's sizes", path=self.path, remedy="export it again")

@@ -1,21 +1,27 @@
 """A folder of photos → one file with the embeddings of all faces, worked out shard by shard by several processes."""
 
 import os
+import time
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..align.choice import FaceChoice
 from ..align.photo_shards import ShardFaces, left_out_of, none_left, open_reader, read_shard
 from ..align.quality import Quality
 from ..errors import DataError, ModelError, UsageError
-from ..model_files.onnx_session import CPU
+from ..model_files.metadata import Preprocess
+from ..model_files.onnx_session import CPU, Providers
 from ..output import Output
-from ..processes.shards import Arrays, Shard, Shards
+from ..processes.ranks import meet, rank, world_size
+from ..processes.shards import Arrays, Shard, Shards, write_arrays
+from ..runtime import dependencies
 from .verifier import FaceVerifier
 
 _QUALITY = tuple(field.name for field in fields(Quality))
@@ -23,7 +29,110 @@ _QUALITY = tuple(field.name for field in fields(Quality))
 _OF_FACES = ("photo", "embeddings", "lengths", "boxes", "landmarks", "scores", *_QUALITY)
 
 
-def photos_in(root: Path, without: Path) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class FolderEmbeddings:
+    """What `embed_folder` wrote.
+
+    path            the file; docs/embed.md says what lies in it
+    photos, faces   how many photos were tried, and how many faces lie in the file
+    embedding_size  D
+    left_out        number of photos without a row, by the code of their error ("no_face")
+    model           path of the model file, model_sha256: of its bytes
+    detector        the detector that found the faces ("mtcnn", "yunet"; "aligned": the photos were crops)
+    provider        what of onnxruntime ran the network
+    seconds         that it took
+    """
+
+    path: Path
+    photos: int
+    faces: int
+    embedding_size: int
+    left_out: Mapping[str, int]
+    model: str
+    model_sha256: str
+    detector: str
+    provider: str
+    seconds: float
+
+
+def embed_folder(
+    photos: str | os.PathLike[str],
+    output_file: str | os.PathLike[str],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    detector: str | os.PathLike[str] | None = None,
+    preprocess: Preprocess | None = None,
+    faces: FaceChoice = "best",
+    aligned: bool = False,
+    flip: bool = False,
+    providers: Providers = "auto",
+    output: Output | None = None,
+) -> FolderEmbeddings | None:
+    """Write the embeddings of all faces in a folder of photos to one file, with processes on all cores.
+
+    photos       a folder; every file in it and its folders is tried, but hidden ones
+    output_file  is replaced where it is a file of embeddings. Photos are worked through in shards, kept beside it until
+                 it is in place: after an interruption the same call goes on from there
+    output       receives progress and notes
+    model, detector, preprocess, faces, aligned, flip, providers: as in `FaceVerifier`
+
+    The processes are spawned: in a script call it below `if __name__ == "__main__":`. Under `mpirun` every process
+    calls it and does its share; the first one writes the file, the others return None.
+
+    Raises what `FaceVerifier` raises; DataError where the folder is missing, holds no photo or none can be used,
+    NoFaceError where no photo has a face, UsageError where `output_file` is something else, StorageError,
+    DependencyError under `mpirun` without mpi4py.
+    """
+    start = time.perf_counter()
+    output = output or Output(quiet=True)
+    folder, file = Path(photos), Path(output_file)
+    if world_size() > 1:
+        dependencies.require("mpi4py", "train")  # now, not when all is done
+    _must_be_ours(file)
+    names = _photos_in(folder, without=file)
+    options: dict[str, Any] = {
+        "model": model,
+        "preprocess": preprocess,
+        "detector": None if detector is None else os.fspath(detector),
+        "faces": faces,
+        "aligned": aligned,
+        "flip": flip,
+        "providers": providers,
+    }
+    verifier = FaceVerifier(**options, threads=1)  # its errors come now and in one line, not from each process
+    embedder = verifier.embedder
+    options["model"] = str(embedder.path)
+    settings = {
+        **options,
+        "model": embedder.sha256,
+        "detector": [verifier.detector, options["detector"]],
+        "providers": embedder.provider,
+        "preprocess": embedder.metadata.preprocess,
+    }
+    shards = Shards(file, folder, names, settings)
+    _embed_shards(shards, options, verifier, output)
+    meet()
+    if rank() > 0:
+        return None
+    arrays = _gather(shards, embedder.sha256)
+    write_arrays(file, arrays)
+    shards.remove()
+    count, size = arrays["embeddings"].shape
+    return FolderEmbeddings(
+        path=file,
+        photos=len(names),
+        faces=count,
+        embedding_size=size,
+        left_out=Counter(arrays["left_out_codes"].tolist()),
+        model=str(embedder.path),
+        model_sha256=embedder.sha256,
+        detector=verifier.detector,
+        provider=embedder.provider,
+        seconds=round(time.perf_counter() - start, 1),
+    )
+
+
+def _photos_in(root: Path, without: Path) -> list[str]:
     """All files in a folder and its folders, but `without`: paths relative to it, sorted.
 
     Hidden files and folders, and links to folders, are left out. Raises DataError where there is none.
@@ -46,7 +155,7 @@ def photos_in(root: Path, without: Path) -> list[str]:
     return sorted(found)
 
 
-def must_be_ours(path: Path) -> None:
+def _must_be_ours(path: Path) -> None:
     """Raises UsageError where `path` is something else than a file of embeddings, which would be replaced."""
     if not path.exists():
         return
@@ -59,16 +168,14 @@ def must_be_ours(path: Path) -> None:
     raise UsageError("is there already and no file of embeddings", path=path, remedy="name a new one")
 
 
-def embed_shards(
-    shards: Shards, options: Mapping[str, Any], verifier: FaceVerifier, output: Output, *, rank: int = 0, ranks: int = 1
-) -> None:
+def _embed_shards(shards: Shards, options: Mapping[str, Any], verifier: FaceVerifier, output: Output) -> None:
     """Do the shards of this rank, each photo as `FaceVerifier` with these options would.
 
     On the CPU each process has a network of its own. A GPU has one, here; the processes read photos ahead of it.
     """
     if verifier.embedder.provider == CPU:
         start = partial(_open_verifier, options, verifier.embedder.sha256)
-        shards.do(start, _embed_shard, output, rank=rank, ranks=ranks)
+        shards.do(start, _embed_shard, output, rank=rank(), ranks=world_size())
         return
     reader = verifier.reader
     read = partial(open_reader, options["detector"], reader.faces, reader.size, aligned=options["aligned"])
@@ -76,10 +183,10 @@ def embed_shards(
     def embed(shard: Shard, faces: ShardFaces) -> None:
         shard.store(_embedded(verifier, faces))
 
-    shards.do(read, read_shard, output, finish=embed, rank=rank, ranks=ranks)
+    shards.do(read, read_shard, output, finish=embed, rank=rank(), ranks=world_size())
 
 
-def gather(shards: Shards, model_sha256: str) -> Arrays:
+def _gather(shards: Shards, model_sha256: str) -> Arrays:
     """The arrays of all faces, in the order of the photos, and what was left out; see docs/embed.md.
 
     Raises NoFaceError where no photo has a face, DataError where none can be used; then the shards are removed.
@@ -105,7 +212,7 @@ def gather(shards: Shards, model_sha256: str) -> Arrays:
 
 def _open_verifier(options: Mapping[str, Any], sha256: str) -> FaceVerifier:
     verifier = FaceVerifier(**options, threads=1)
-    verifier.reader.fit = "scikit-image"
+    verifier.reader = verifier.reader.with_fit("scikit-image")
     if verifier.embedder.sha256 != sha256:
         raise ModelError("has changed meanwhile", path=verifier.embedder.path, remedy="run the command again")
     return verifier

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..align.image_file import Color
 from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
 from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError
 from .embedder import CHUNK, FaceEmbedder
@@ -27,11 +28,22 @@ class PhotoEmbeddings:
 
 
 def embed_each(
-    reader: PhotoReader, embedder: FaceEmbedder, photos: Sequence[Photo], *, flip: bool
+    reader: PhotoReader,
+    embedder: FaceEmbedder,
+    photos: Sequence[tuple[Photo, str]],
+    *,
+    flip: bool,
+    color: Color = "rgb",
 ) -> Iterator[PhotoEmbeddings | SFaceError]:
-    """What comes of each photo, in their order. Only some photos are held at once, whatever their number."""
+    """The embeddings of each photo, or the error that says why there are none, in the photos' order.
+
+    photos  each with the name that it is called by where it has no path
+    color   the order of the channels of photos that are arrays
+
+    Only some photos are held at once. Raises UsageError for what is no picture at all.
+    """
     for start in range(0, len(photos), CHUNK):
-        read = [_read(reader, photo) for photo in photos[start : start + CHUNK]]
+        read = [_read(reader, photo, name, color) for photo, name in photos[start : start + CHUNK]]
         embedded = iter(embed_faces(embedder, [photo for photo in read if isinstance(photo, PhotoFaces)], flip=flip))
         for photo in read:
             yield next(embedded) if isinstance(photo, PhotoFaces) else photo
@@ -51,8 +63,8 @@ def embed_faces(embedder: FaceEmbedder, photos: Sequence[PhotoFaces], *, flip: b
     ]
 
 
-def _read(reader: PhotoReader, photo: Photo) -> PhotoFaces | SFaceError:
+def _read(reader: PhotoReader, photo: Photo, name: str, color: Color) -> PhotoFaces | SFaceError:
     try:
-        return reader.read(photo)
+        return reader.read(photo, name, color=color)
     except (ImageError, NoFaceError, SeveralFacesError) as error:
         return error

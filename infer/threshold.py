@@ -37,7 +37,7 @@ def choose_threshold(
     """
     if given is not None:
         if not -1 <= given <= 1:  # nor NaN
-            raise UsageError(f"threshold {given:g}: must be a cosine, from -1 to 1")
+            raise UsageError(f"threshold {given:g}: must be a cosine, from -1 to 1", argument="threshold")
         return Threshold(float(given), "given")
     check_threshold(metadata, file)
     notes = (_MIRRORED,) if flip else ()

@@ -52,7 +52,7 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "faces": tuple(face.to_dict() for face in self.faces)}
+        return {**values, "faces": [face.to_dict() for face in self.faces], "timings": dict(self.timings)}
 
     def __str__(self) -> str:
         similarity, threshold = in_digits_that_differ(self.similarity, self.threshold)

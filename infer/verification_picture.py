@@ -1,5 +1,6 @@
 """A verification as a picture: both photos with what was found in them, the crops that were compared, the answer."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,19 +25,30 @@ _SAME, _DIFFERENT, _MARK = (40, 160, 70), (200, 60, 50), (255, 210, 0)
 
 def check_target(path: Path, photos: Sequence[str]) -> None:
     """Raises UsageError where the path's ending is of no picture that can be written, or it is one of the photos."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"can't be written as a picture; end its name in one of {', '.join(FORMATS)}", path=path)
+    _check_ending(path)
     if any(path.resolve() == Path(photo).resolve() for photo in photos):
         raise UsageError("is a photo itself, and would be overwritten", path=path, remedy="name another file")
 
 
-def write_picture(path: Path, verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
-    """Write the picture of a verification of two photos, uint8 (H, W, 3) RGB, upright.
+def write_picture(
+    path: str | os.PathLike[str], verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+) -> None:
+    """Write a verification as a picture: both photos with what was found in them, the crops, the answer.
 
-    Raises StorageError where it can't be written; then nothing is.
+    path    ends in .png, .jpg, .jpeg or .webp
+    images  the two photos, uint8 (H, W, 3) RGB, upright, as `load_image` gives them
+
+    Raises UsageError for another ending, StorageError where it can't be written; then nothing is.
     """
+    path = Path(path)
+    _check_ending(path)
     picture = draw(verification, images)
     files.write_atomically(path, lambda temporary: picture.save(temporary))
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"can't be written as a picture; end its name in one of {', '.join(FORMATS)}", path=path)
 
 
 def draw(verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> "Image.Image":
@@ -66,7 +78,7 @@ def _column(image: NDArray[np.uint8], face: FaceInfo) -> "Image.Image":
     photo = Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))))
     pen = ImageDraw.Draw(photo)
     pen.rectangle([scale * value for value in face.box], outline=_MARK, width=3)
-    for x, y in face.landmarks:
+    for x, y in np.asarray(face.landmarks, dtype=np.float64):
         pen.ellipse([scale * x - 4, scale * y - 4, scale * x + 4, scale * y + 4], fill=_MARK)
     crop = Image.fromarray(align_face(image, face.landmarks, CROP))
     column = Image.new("RGB", (max(photo.width, CROP), PHOTO + GAP + CROP), "white")

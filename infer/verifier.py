@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 
 from ..align.choice import FACE_CHOICES, FaceChoice
 from ..align.detectors.detector import load_detector
+from ..align.image_file import Color
 from ..align.photo_faces import Photo, PhotoReader
 from ..errors import SFaceError, UsageError
 from ..model_files.metadata import Preprocess
 from ..model_files.onnx_session import Providers
+from .embedded_face import EmbeddedFace, embed_every_face
 from .embedder import CHUNK, FaceEmbedder
 from .photo_embeddings import PhotoEmbeddings, embed_each, embed_faces
 from .threshold import choose_threshold
 from .verification import Verification
-from .zoo.catalogue import default_model
+
+NAMES = ("first photo", "second photo")
 
 # What was done with several faces, for a note.
 _TAKEN: dict[FaceChoice, str] = {
@@ -59,10 +62,13 @@ class FaceVerifier:
         threads: int | None = None,
     ) -> None:
         if faces not in FACE_CHOICES:
-            raise UsageError(f"faces {faces!r}: must be one of {', '.join(FACE_CHOICES)}")
+            raise UsageError(f"faces {faces!r}: must be one of {', '.join(FACE_CHOICES)}", argument="faces")
         if aligned and detector is not None:
-            raise UsageError(f"detector {detector}: no face is looked for in aligned crops")
-        model = default_model() if model is None else model
+            raise UsageError(f"detector {detector}: no face is looked for in aligned crops", argument="detector")
+        if model is None:
+            from .zoo.model_folder import default_model
+
+            model = default_model()
         self.embedder = FaceEmbedder(model, preprocess=preprocess, providers=providers, threads=threads)
         found_by = None if aligned else load_detector(detector, threads=threads)
         self.reader = PhotoReader(found_by, faces, self.embedder.input_size)
@@ -77,26 +83,34 @@ class FaceVerifier:
         """The cosine at and above which two faces are the same."""
         return self.threshold_details.value
 
-    def verify(self, a: Photo, b: Photo, *, names: tuple[str, str] = ("first photo", "second photo")) -> Verification:
-        """Decide on two photos: paths, the bytes of files, open files, Pillow images, or upright uint8 (H, W, 3) RGB.
+    def verify(self, a: Photo, b: Photo, *, names: tuple[str, str] = NAMES, color: Color = "rgb") -> Verification:
+        """Decide on two photos: paths, the bytes of files, open files, Pillow images, or upright uint8 (H, W, 3).
 
-        names: what errors and the answer call photos that have no path.
+        names  what errors and the answer call photos that have no path
+        color  the order of the channels of photos that are arrays: "rgb", or "bgr" as OpenCV has it
+
         Raises ImageError where a photo can't be read, NoFaceError where no face was found in one, SeveralFacesError
-        where several were and `faces` is "error".
+        where several were and `faces` is "error"; the error's `path` is the path or name of that photo.
         """
-        photos = [self.reader.read(photo, name) for photo, name in zip((a, b), names, strict=True)]
+        photos = [self.reader.read(photo, name, color=color) for photo, name in zip((a, b), names, strict=True)]
         one, other = embed_faces(self.embedder, photos, flip=self.flip)
         return self._decide(one, other)
 
-    def verify_many(self, pairs: Iterable[tuple[Photo, Photo]]) -> list[Verification | SFaceError]:
+    def verify_many(
+        self, pairs: Iterable[tuple[Photo, Photo]], *, color: Color = "rgb"
+    ) -> list[Verification | SFaceError]:
         """Decide on pairs of photos; each file is read and embedded once, however many pairs it is in.
 
-        A pair without a decision has in its place the error that says what is wrong with a photo of it. Raises
+        A pair without a decision has in its place the error that says what is wrong with a photo of it. A photo that
+        has no path is called by where it comes first ("second photo of pair 3"). color: as in `verify`. Raises
         UsageError for what is no picture at all.
         """
         pairs = [(a, b) for a, b in pairs]
-        photos = {key: photo for pair in pairs for key, photo in zip(_keys(pair), pair, strict=True)}
-        results = embed_each(self.reader, self.embedder, list(photos.values()), flip=self.flip)
+        photos: dict[object, tuple[Photo, str]] = {}
+        for number, pair in enumerate(pairs, 1):
+            for key, photo, name in zip(_keys(pair), pair, NAMES, strict=True):
+                photos.setdefault(key, (photo, f"{name} of pair {number}"))
+        results = embed_each(self.reader, self.embedder, list(photos.values()), flip=self.flip, color=color)
         embedded = dict(zip(photos, results, strict=True))
         decisions: list[Verification | SFaceError] = []
         for pair in pairs:
@@ -109,19 +123,35 @@ class FaceVerifier:
                 decisions.append(self._decide(one, other))
         return decisions
 
-    def embed(self, photos: Sequence[Photo]) -> NDArray[np.float32]:
+    def embed(self, photos: Sequence[Photo], *, color: Color = "rgb") -> NDArray[np.float32]:
         """One unit embedding for each photo, float32 (N, D); personal data, to be kept as the photos are.
 
-        Raises what `verify` raises, for the first photo without an embedding; UsageError where `faces` is "all" and
-        photos may have several.
+        color: as in `verify`. Raises what `verify` raises, for the first photo without an embedding; its `path` is the
+        photo's path, or its number ("photo 3"). Raises UsageError where `faces` is "all" and photos may have several.
         """
         if self.reader.faces == "all" and self.reader.detector is not None:
-            raise UsageError("embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'")
+            raise UsageError(
+                "embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'",
+                argument="faces",
+            )
         units = np.empty((len(photos), self.embedder.embedding_size), dtype=np.float32)
         for start in range(0, len(photos), CHUNK):
-            crops = [self.reader.read(photo).crops for photo in photos[start : start + CHUNK]]
+            numbered = enumerate(photos[start : start + CHUNK], start + 1)
+            crops = [self.reader.read(photo, f"photo {number}", color=color).crops for number, photo in numbered]
             units[start : start + CHUNK] = self.embedder.embed(np.concatenate(crops), flip=self.flip).unit
         return units
+
+    def faces(self, photo: Photo, *, color: Color = "rgb") -> list[EmbeddedFace]:
+        """Every face of a photo with its embedding, the most prominent (large, near the centre, certain) first.
+
+        A photo without a face gives an empty list. All faces are taken, whatever the verifier's own `faces`. Small
+        ones are looked for too, so that a large one may be found a little elsewhere than by `verify`. With `aligned`
+        the photo is one crop and gives one face. color: as in `verify`.
+
+        Raises ImageError where the photo can't be read, UsageError for what is no picture at all.
+        """
+        reader = PhotoReader(self.reader.detector, "all", self.reader.size)
+        return embed_every_face(reader, self.embedder, photo, flip=self.flip, color=color)
 
     @staticmethod
     def compare(e1: NDArray[np.float32], e2: NDArray[np.float32]) -> float:

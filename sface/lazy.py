@@ -9,13 +9,14 @@ def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """The `__getattr__` of a package.
 
     homes: for each public name the module that holds it: one of the package's own ("crop"), or another room's, by its
-        full name ("sface.align.crop").
+        full name ("sface.align.crop"). A module that is public itself is its own home ({"zoo": "zoo"}).
     """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home = homes[name]
-        return getattr(importlib.import_module(home if home.startswith("sface.") else f".{home}", package), name)
+        module = importlib.import_module(home if home.startswith("sface.") else f".{home}", package)
+        return module if home == name else getattr(module, name)
 
     return get

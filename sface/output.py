@@ -61,9 +61,20 @@ class Output:
     def _as_fields(self, error: SFaceError) -> dict[str, Any]:
         return {"error": {"code": error.code, "message": self._in_one_line(error)}}
 
+    def option(self, argument: str) -> str:
+        """What the reader calls an argument: at a command line its option ("--faces"), in Python its name ("faces")."""
+        return argument if self.options is None else _option(argument, self.options)
+
+    def text(self, error: SFaceError) -> str:
+        """The error's text for the reader: at a command line with the option in place of the argument."""
+        return str(error) if self.options is None else with_option(error, self.options)
+
+    def explanation(self, error: SFaceError) -> str:
+        """The same without the path: for those who name the path themselves."""
+        return error.explanation if self.options is None else _explanation(error, self.options)
+
     def _in_one_line(self, error: SFaceError) -> str:
-        text = str(error) if self.options is None else with_option(error, self.options)
-        return printable(" ".join(text.split()))
+        return printable(" ".join(self.text(error).split()))
 
     def _to_stdout(self, text: str) -> None:
         try:
@@ -87,15 +98,23 @@ def with_option(error: SFaceError, options: Mapping[str, str]) -> str:
 
     The remedy comes first: a reason may have the word in its plain sense ("3 faces were found").
     """
+    text = _explanation(error, options)
+    return text if error.path is None else f"{error.path}: {text}"
+
+
+def _explanation(error: SFaceError, options: Mapping[str, str]) -> str:
     if error.argument is None:
-        return str(error)
-    option = f"--{options.get(error.argument, error.argument)}"
+        return error.explanation
+    option = _option(error.argument, options)
     named = rf"(?<![\w-]){re.escape(error.argument)}(?!\w)"
     remedy, count = re.subn(named, option, error.remedy or "", count=1)
     reason, count = (error.reason, count) if count else re.subn(named, option, error.reason, count=1)
     text = f"{reason}; {remedy}" if remedy else reason
-    text = text if count else f"{text} ({option})"
-    return text if error.path is None else f"{error.path}: {text}"
+    return text if count else f"{text} ({option})"
+
+
+def _option(argument: str, options: Mapping[str, str]) -> str:
+    return f"--{options.get(argument, argument)}"
 
 
 def _for_people(text: str) -> str:

@@ -60,3 +60,15 @@ def test_a_stdout_that_is_full_is_no_answer(options: list[str], drawn_photos: li
     assert done.returncode == 6
     assert done.stderr.splitlines()[-1] == "error: standard output: can't be written (No space left on device)"
     assert "Traceback" not in done.stderr
+
+
+def test_an_argument_is_called_by_its_option_at_a_command_line() -> None:
+    error = DataError("the detector is missing", path="a.jpg", remedy="give another detector", argument="detector")
+    silent = DataError("is missing", argument="param_a")
+    python, command = Output(), Output(options={"param_a": "a"})
+    assert (python.option("faces"), command.option("faces"), command.option("param_a")) == ("faces", "--faces", "--a")
+    assert python.text(error) == str(error) == "a.jpg: the detector is missing; give another detector"
+    assert python.explanation(error) == "the detector is missing; give another detector"
+    assert command.text(error) == "a.jpg: the detector is missing; give another --detector"
+    assert command.explanation(error) == "the detector is missing; give another --detector"
+    assert (python.text(silent), command.text(silent)) == ("is missing", "is missing (--a)")

@@ -43,28 +43,42 @@ sface.datasets.Drawn(image, landmarks)
 sface.infer.FaceVerifier(model=None, *, detector=None, threshold=None, preprocess=None, faces='best',\
  aligned=False, flip=False, providers='auto', threads=None)
 sface.infer.FaceVerifier.threshold
-sface.infer.FaceVerifier.verify(self, a, b, *, names=('first photo', 'second photo'))
-sface.infer.FaceVerifier.verify_many(self, pairs)
-sface.infer.FaceVerifier.embed(self, photos)
+sface.infer.FaceVerifier.verify(self, a, b, *, names=('first photo', 'second photo'), color='rgb')
+sface.infer.FaceVerifier.verify_many(self, pairs, *, color='rgb')
+sface.infer.FaceVerifier.embed(self, photos, *, color='rgb')
+sface.infer.FaceVerifier.faces(self, photo, *, color='rgb')
 sface.infer.FaceVerifier.compare(e1, e2)
-sface.infer.Verification(same, similarity, threshold, threshold_source, fmr, fmr_interval,\
- threshold_set, faces, model, model_sha256, detector, provider, timings, notes)
+sface.infer.Verification(same, similarity, threshold, threshold_source, fmr, fmr_interval, threshold_set, faces,\
+ model, model_sha256, detector, provider, timings, notes)
 sface.infer.Verification.to_dict(self)
 sface.infer.FaceInfo(photo, box, landmarks, score, found, quality)
 sface.infer.FaceInfo.to_dict(self)
 sface.infer.FaceEmbedder(model, *, preprocess=None, providers='auto', threads=None)
-sface.infer.FaceEmbedder.embed(self, crops, *, flip=False)
+sface.infer.FaceEmbedder.embed(self, crops, *, flip=False, color='rgb')
 sface.infer.Embeddings(unit, lengths)
-sface.infer.Gallery(model_sha256, embedding_size)
+sface.infer.embed_folder(photos, output_file, *, model=None, detector=None, preprocess=None, faces='best',\
+ aligned=False, flip=False, providers='auto', output=None)
+sface.infer.FolderEmbeddings(path, photos, faces, embedding_size, left_out, model, model_sha256, detector, provider,\
+ seconds)
+sface.infer.Gallery(embedder)
 sface.infer.Gallery.people
+sface.infer.Gallery.enroll(self, people, verifier, *, color='rgb', output=None)
+sface.infer.Gallery.identify(self, photos, verifier, *, color='rgb', output=None)
 sface.infer.Gallery.add(self, people)
 sface.infer.Gallery.remove(self, person)
 sface.infer.Gallery.search(self, probes, top=1)
-sface.infer.Gallery.identify(self, probes, threshold)
+sface.infer.Gallery.identify_embeddings(self, probes, threshold)
 sface.infer.Gallery.alike(self, threshold, among=None)
 sface.infer.Gallery.save(self, folder)
-sface.infer.Gallery.load(cls, folder, model_sha256=None)
+sface.infer.Gallery.load(cls, folder, embedder=None)
 sface.infer.Gallery.check(folder)
+sface.infer.Enrollment(*, left_out, threshold, threshold_source, people, photos, model, model_sha256, detector,\
+ provider, enrolled, known_photos, people_without, alike)
+sface.infer.IdentifiedPhotos(*, left_out, threshold, threshold_source, people, photos, model, model_sha256,\
+ detector, provider, faces, fmr, threshold_set, fpir, timings, notes)
+sface.infer.IdentifiedPhotos.identified
+sface.infer.IdentifiedFace(face, person, similarity, margin)
+sface.infer.IdentifiedFace.to_dict(self)
 sface.infer.Candidate(person, similarity)
 sface.infer.Identification(person, similarity, margin)
 sface.export.export(checkpoint, path, *, network=None, target='onnxruntime', batch=None, unit_output=False,\
@@ -163,10 +177,15 @@ def public() -> list[tuple[str, Any]]:
 
 def test_what_the_package_itself_shows() -> None:
     import sface
+    import sface.errors
     import sface.infer
 
-    assert sface.__all__ == ["FaceEmbedder", "FaceVerifier", "Verification", "__version__"]
+    errors = [name for name, value in vars(sface.errors).items() if inspect.isclass(value)]
+    names = ["FaceVerifier", "Verification", "FaceEmbedder", "Gallery", "load_image", "load_detector"]
+    assert sorted(sface.__all__) == sorted([*names, *errors, "__version__"])
     assert sface.FaceVerifier is sface.infer.FaceVerifier
+    assert sface.NoFaceError is sface.errors.NoFaceError
+    assert sface.infer.zoo.get is importlib.import_module("sface.infer.zoo").get
 
 
 def test_the_names_and_what_they_take() -> None:

@@ -7,67 +7,110 @@ a new file of vectors, then a new gallery.json: whoever reads meanwhile, or afte
 Embeddings are personal data: keep a gallery as you would keep the photos.
 """
 
-import json
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ... import files
-from ...errors import DataError, ModelError, UsageError
-from .gallery_description import DESCRIPTION, FORMAT, VECTORS, read_vectors
+from ...errors import ModelError, UsageError
+from ...output import Output
+from .gallery_description import read_vectors
+from .gallery_files import are_unit, check_vectors, map_vectors, write_gallery
+from .gallery_results import Candidate, Enrollment, Identification, IdentifiedPhotos
+from .person_vectors import PersonVectors, Vectors
 
-# Similarities held at once, 4 MB.
-BLOCK = 1 << 20
-# So few probes are multiplied one by one: for a product of matrices BLAS rearranges the vectors, which takes longer.
-FEW = 2
-UNIT = 1e-3  # a vector's length may differ from 1 by as much
-
-Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A person of the gallery, and the largest similarity (a cosine) of one of their photos to the probe."""
-
-    person: str
-    similarity: float
+if TYPE_CHECKING:
+    from ...align.image_file import Color
+    from ...align.photo_faces import Photo
+    from ..verifier import FaceVerifier
 
 
-@dataclass(frozen=True, slots=True)
-class Identification:
-    """Who a probe shows. person: None where nobody reaches the threshold. similarity: of the best candidate. margin: to
-    the best candidate that is another person; None where there is no other."""
+class GalleryNetwork(Protocol):
+    """The network that gives a gallery's embeddings: a `FaceEmbedder`, or what says the same of it."""
 
-    person: str | None
-    similarity: float
-    margin: float | None
+    @property
+    def sha256(self) -> str:
+        """Of the bytes of its file."""
+        ...
+
+    @property
+    def embedding_size(self) -> int:
+        """D."""
+        ...
 
 
 class Gallery:
     """Embeddings of people, to search in. Not to be changed by several threads at once; any number may search.
 
-    model_sha256    of the file of the network that gives the embeddings (`FaceEmbedder.sha256`)
-    embedding_size  D
+    embedder  the network that gives the embeddings; those of another can't be compared with them
+
+    Attributes: model_sha256, of the network's file; embedding_size, D.
     """
 
-    def __init__(self, model_sha256: str, embedding_size: int) -> None:
-        self.model_sha256, self.embedding_size = model_sha256, embedding_size
+    def __init__(self, embedder: GalleryNetwork) -> None:
+        self.model_sha256, self.embedding_size = embedder.sha256, embedder.embedding_size
         self._people: list[str] = []
-        self._starts = np.zeros(1, dtype=np.int64)  # (people + 1,): where each person's vectors begin
-        self._vectors: Vectors = np.empty((0, embedding_size), dtype=np.float32)
+        self._vectors = PersonVectors(np.empty((0, self.embedding_size), dtype=np.float32), [])
 
     def __len__(self) -> int:
         """The number of embeddings."""
-        return len(self._vectors)
+        return len(self._vectors.all)
 
     @property
     def people(self) -> dict[str, int]:
         """Each person's number of embeddings, in the order in which they were added."""
-        return dict(zip(self._people, np.diff(self._starts).tolist(), strict=True))
+        return dict(zip(self._people, self._vectors.counts, strict=True))
+
+    def enroll(
+        self,
+        people: "Mapping[str, Sequence[Photo]]",
+        verifier: "FaceVerifier",
+        *,
+        color: "Color" = "rgb",
+        output: Output | None = None,
+    ) -> Enrollment:
+        """Add people's photos: name → photos. Photos that are there already, under the same name, are not added twice.
+
+        verifier  finds and embeds one face of each photo; its network must be the gallery's
+        color     the order of the channels of photos that are arrays: "rgb", or "bgr" as OpenCV has it
+        output    receives progress, and notes on photos that are left out or of which little can be recognised
+
+        Photos that can't be used are left out; who has no other one is not enrolled. Raises ModelError for another
+        network, UsageError where the verifier takes all faces of a photo, there is no photo, or a name is empty or no
+        line of text; the photo's own error where there is but one and it can't be used, NoFaceError or DataError where
+        all can't. Then nothing is added.
+        """
+        from .enrollment import add_people, embed_people
+
+        self._must_be_of(verifier.embedder)
+        embedded = embed_people(people, verifier, color=color, output=output or Output(quiet=True))
+        return add_people(self, embedded, verifier)
+
+    def identify(
+        self,
+        photos: "Sequence[Photo]",
+        verifier: "FaceVerifier",
+        *,
+        color: "Color" = "rgb",
+        output: Output | None = None,
+    ) -> IdentifiedPhotos:
+        """Who is on photos, of the people in the gallery; nobody below the verifier's threshold (open set).
+
+        verifier  finds and embeds the faces that its `faces` chooses; its network must be the gallery's
+        color     the order of the channels of photos that are arrays: "rgb", or "bgr" as OpenCV has it
+        output    receives notes
+
+        Photos that can't be used are left out. Raises ModelError for another network, UsageError where there is no
+        photo or the gallery is empty, the first photo's error where none can be used.
+        """
+        from .identification import identify_photos
+
+        self._must_be_of(verifier.embedder)
+        return identify_photos(self, photos, verifier, color=color, output=output or Output(quiet=True))
 
     def add(self, people: Mapping[str, ArrayLike]) -> None:
         """Add people, or embeddings of people who are there: name → float32 (n, D), or (D,), unit vectors.
@@ -82,7 +125,7 @@ class Gallery:
         parts = []
         for index, person in enumerate(names):
             if index < len(self._people):
-                parts.append(self._between(index, index + 1))
+                parts.append(self._vectors.between(index, index + 1))
             parts.append(new.get(person, nothing))
         counts = self.people
         self._put(names, [counts.get(person, 0) + len(new.get(person, ())) for person in names], parts)
@@ -91,12 +134,12 @@ class Gallery:
         """Remove a person with all embeddings; gives how many. Raises UsageError where there is no such person."""
         if person not in self._people:
             raise UsageError(f"{person!r} is not in the gallery")
-        index = self._people.index(person)
-        start, stop = self._starts[index : index + 2].tolist()
-        counts = np.delete(np.diff(self._starts), index).tolist()
+        index, count = self._people.index(person), len(self._people)
+        counts = self._vectors.counts
+        removed = counts.pop(index)
         names = self._people[:index] + self._people[index + 1 :]
-        self._put(names, counts, [self._vectors[:start], self._vectors[stop:]])
-        return int(stop - start)
+        self._put(names, counts, [self._vectors.between(0, index), self._vectors.between(index + 1, count)])
+        return removed
 
     def search(self, probes: ArrayLike, top: int = 1) -> list[list[Candidate]]:
         """For each probe, float32 (M, D) unit vectors, up to `top` people, the most similar first.
@@ -104,36 +147,21 @@ class Gallery:
         Exact: every embedding is compared. Raises UsageError where the probes are not such vectors.
         """
         if top < 1:
-            raise UsageError(f"top={top}: must be 1 or more")
-        vectors = self._checked("a probe", probes)
-        top = min(top, len(self._people))
-        best = np.full((len(vectors), top), -np.inf, dtype=np.float32)
-        who = np.zeros((len(vectors), top), dtype=np.int64)
-        for first, last in self._blocks(max(1, BLOCK // len(vectors))):
-            similarities = _products(vectors, self._between(first, last))
-            # Sorting takes longer than the product: only where the block has somebody better than those found so far.
-            rows = np.flatnonzero(similarities.max(axis=1) > best.min(axis=1))
-            by_person = self._by_person(similarities[rows], first, last)
-            found = _largest(by_person, top)
-            values = np.concatenate([best[rows], np.take_along_axis(by_person, found, axis=1)], axis=1)
-            people = np.concatenate([who[rows], found + first], axis=1)
-            kept = _largest(values, top)
-            best[rows] = np.take_along_axis(values, kept, axis=1)
-            who[rows] = np.take_along_axis(people, kept, axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")
-        best, who = np.take_along_axis(best, order, axis=1).clip(-1, 1), np.take_along_axis(who, order, axis=1)
+            raise UsageError(f"top={top}: must be 1 or more", argument="top")
+        who, best = self._vectors.search(self._checked("a probe", probes), top)
         return [
             [Candidate(self._people[person], float(value)) for person, value in zip(*found, strict=True)]
             for found in zip(who, best, strict=True)
         ]
 
-    def identify(self, probes: ArrayLike, threshold: float) -> list[Identification]:
+    def identify_embeddings(self, probes: ArrayLike, threshold: float) -> list[Identification]:
         """Who each probe shows, if the similarity reaches `threshold`, a cosine; else nobody (open set).
 
-        Raises UsageError as `search`, and where the gallery is empty or `threshold` is no cosine.
+        probes: float32 (M, D), or (D,), unit vectors. Raises UsageError as `search`, and where the gallery is empty or
+        `threshold` is no cosine.
         """
         if not -1 <= threshold <= 1:  # nor is NaN
-            raise UsageError(f"threshold {threshold}: must be a cosine, from -1 to 1")
+            raise UsageError(f"threshold {threshold}: must be a cosine, from -1 to 1", argument="threshold")
         if not self._people:
             raise UsageError("the gallery is empty", remedy="add somebody first")
         results = []
@@ -149,150 +177,69 @@ class Gallery:
 
         among: only pairs with one of these people.
         """
-        chosen = {index for index, person in enumerate(self._people) if among is None or person in among}
-        pairs = []
-        for index in sorted(chosen):
-            probes = self._between(index, index + 1)
-            for first, last in self._blocks(max(1, BLOCK // len(probes)), index + 1 if among is None else 0):
-                similarities = self._by_person(_products(probes, self._between(first, last)), first, last).max(axis=0)
-                for other in (first + np.flatnonzero(similarities >= threshold)).tolist():
-                    if other > index or other not in chosen:  # each pair once
-                        one, two = sorted((index, other))
-                        similarity = float(min(similarities[other - first], 1))
-                        pairs.append((self._people[one], self._people[two], similarity))
-        return sorted(pairs, key=lambda pair: -pair[2])
+        chosen = None if among is None else {index for index, person in enumerate(self._people) if person in among}
+        pairs = self._vectors.alike(threshold, chosen)
+        named = [(self._people[one], self._people[other], similarity) for one, other, similarity in pairs]
+        return sorted(named, key=lambda pair: -pair[2])
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the gallery to `folder`, in place of one that is there, for the eyes of its owner alone. Not to be done
-        by two processes at once, see `gallery_folder.changing`. Raises StorageError; then the old one remains."""
-
-        def write(temporary: Path) -> str:
-            np.save(temporary, self._vectors, allow_pickle=False)
-            temporary.chmod(0o600)
-            return files.sha256(temporary)
-
-        def write_description(temporary: Path) -> None:
-            temporary.write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            temporary.chmod(0o600)
-
-        # Under a name of its own: the file that readers have open stays what it was until gallery.json names another.
-        old = {path.name for path in folder.glob(VECTORS.format("*"))}
-        number = 1 + max((int(name[11:-4]) for name in old if name[11:-4].isdecimal()), default=0)
-        name = VECTORS.format(number)
-        sha256 = files.write_atomically(folder / name, write)
-        fields = {
-            "format": FORMAT,
-            "model_sha256": self.model_sha256,
-            "embedding_size": self.embedding_size,
-            "vectors": name,
-            "sha256": sha256,
-            "people": self.people,
-        }
-        files.write_atomically(folder / DESCRIPTION, write_description)
-        for left in old:
-            (folder / left).unlink(missing_ok=True)
+        by two processes at once, see `change_gallery`. Raises StorageError; then the old one remains."""
+        write_gallery(Path(folder), self.model_sha256, self.people, self._vectors.all)
 
     @classmethod
-    def load(cls, folder: Path, model_sha256: str | None = None) -> "Gallery":
+    def load(cls, folder: str | os.PathLike[str], embedder: GalleryNetwork | None = None) -> "Gallery":
         """Open the gallery in `folder`; its vectors are read when they are searched.
 
-        model_sha256: of the network that it has to be of. Raises DataError where it is missing or damaged, ModelError
-        where it is of another network.
+        embedder: the network that it has to be of. Raises DataError where it is missing or damaged, ModelError where it
+        is of another network.
         """
-        return read_vectors(folder, lambda fields, path: cls._load(fields, path, model_sha256))
 
-    @classmethod
-    def _load(cls, fields: dict[str, Any], path: Path, model_sha256: str | None = None) -> "Gallery":
-        folder = path.parent
-        gallery = cls(fields["model_sha256"], fields["embedding_size"])
-        if model_sha256 is not None and model_sha256 != gallery.model_sha256:
-            raise ModelError(
-                "its embeddings are of another network", path=folder, remedy="enroll the photos again with this one"
-            )
-        try:
-            # Unlike np.load it takes neither pickles nor archives.
-            vectors: Vectors = np.lib.format.open_memmap(path, mode="r")  # type: ignore[no-untyped-call]
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"can't be read ({error})", path=path, remedy="enroll the photos again") from None
-        counts = list(fields["people"].values())
-        if vectors.dtype != np.float32 or vectors.shape != (sum(counts), gallery.embedding_size):
-            raise DataError(
-                f"holds {vectors.dtype} {vectors.shape}, not what {DESCRIPTION} says", path=path, remedy="enroll again"
-            )
-        gallery._people = list(fields["people"])
-        gallery._starts = _starts(counts)
-        gallery._vectors = vectors
-        return gallery
+        return read_vectors(Path(folder), lambda fields, path: cls._mapped(fields, path, embedder))
 
     @staticmethod
-    def check(folder: Path) -> None:
+    def check(folder: str | os.PathLike[str]) -> None:
         """Read the whole gallery in `folder`. Raises DataError where a bit of its vectors has changed, or one is not a
         unit vector."""
 
         def check(fields: dict[str, Any], path: Path) -> None:
-            gallery = Gallery._load(fields, path)
-            if files.sha256(path) != fields["sha256"]:
-                raise DataError(
-                    f"its sha256 is not the one in {DESCRIPTION}: damaged", path=path, remedy="enroll the photos again"
-                )
-            for start in range(0, len(gallery), 4096):
-                if not _are_unit(gallery._vectors[start : start + 4096]):
-                    raise DataError("holds what are not unit vectors", path=path, remedy="enroll the photos again")
+            check_vectors(path, fields["sha256"], Gallery._mapped(fields, path)._vectors.all)
 
-        read_vectors(folder, check)
+        read_vectors(Path(folder), check)
+
+    @classmethod
+    def _mapped(cls, fields: dict[str, Any], path: Path, embedder: GalleryNetwork | None = None) -> "Gallery":
+        """The gallery that a description says, with the vectors in the file `path`, which are read when searched."""
+        gallery = cls(_Network(fields["model_sha256"], fields["embedding_size"]))
+        if embedder is not None:
+            gallery._must_be_of(embedder, str(path.parent))
+        gallery._people = list(fields["people"])
+        gallery._vectors = map_vectors(path, list(fields["people"].values()), gallery.embedding_size)
+        return gallery
+
+    def _must_be_of(self, embedder: GalleryNetwork, name: str = "the gallery") -> None:
+        if embedder.sha256 != self.model_sha256:
+            raise ModelError(
+                "its embeddings are of another network", path=name, remedy="enroll the photos again with this one"
+            )
 
     def _put(self, people: list[str], counts: list[int], parts: list[Vectors]) -> None:
         vectors = np.concatenate(parts) if parts else np.empty((0, self.embedding_size), dtype=np.float32)
-        self._people, self._starts, self._vectors = people, _starts(counts), vectors
+        self._people, self._vectors = people, PersonVectors(vectors, counts)
 
     def _checked(self, name: object, vectors: ArrayLike) -> Vectors:
         # No surrogates, which stand for what is no UTF-8 in a file's name.
         if not isinstance(name, str) or name.splitlines() != [name] or name != name.encode("utf-8", "ignore").decode():
             raise UsageError(f"{name!r}: a person's name must be a text of one line, and not empty")
         array = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
-        if array.ndim != 2 or array.shape[1] != self.embedding_size or not len(array) or not _are_unit(array):
+        if array.ndim != 2 or array.shape[1] != self.embedding_size or not len(array) or not are_unit(array):
             raise UsageError(f"{name}: {array.shape} are not unit vectors (n, {self.embedding_size})")
         return array
 
-    def _blocks(self, rows: int, first: int = 0) -> list[tuple[int, int]]:
-        """Runs of people (first, last + 1) from person `first` on, of about `rows` vectors each; no person is cut."""
-        blocks = []
-        while first < len(self._people):
-            last = int(np.searchsorted(self._starts, self._starts[first] + rows, side="right")) - 1
-            last = max(last, first + 1)
-            blocks.append((first, last))
-            first = last
-        return blocks
 
-    def _between(self, first: int, last: int) -> Vectors:
-        """The vectors of the people `first` .. `last` - 1."""
-        return self._vectors[self._starts[first] : self._starts[last]]
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A network that is known by what a gallery says of it."""
 
-    def _by_person(self, similarities: Vectors, first: int, last: int) -> Vectors:
-        """Of similarities (M, vectors of the people `first` .. `last` - 1) the largest of each person, (M, people)."""
-        if similarities.shape[1] == last - first:
-            return similarities
-        return np.asarray(np.maximum.reduceat(similarities, self._starts[first:last] - self._starts[first], axis=1))
-
-
-def _starts(counts: list[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-
-
-def _products(probes: Vectors, vectors: Vectors) -> Vectors:
-    """The similarities (M, N) of probes (M, D) and vectors (N, D)."""
-    return np.stack([vectors @ probe for probe in probes]) if len(probes) <= FEW else probes @ vectors.T
-
-
-def _largest(values: Vectors, count: int) -> NDArray[np.int64]:
-    """The columns of the `count` largest of each row, in any order."""
-    if values.shape[1] <= count:
-        return np.tile(np.arange(values.shape[1]), (len(values), 1))
-    indices: NDArray[np.int64] = np.argpartition(values, -count, axis=1)[:, -count:]
-    return indices
-
-
-def _are_unit(vectors: Vectors) -> bool:
-    return bool((np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT).all())
+    sha256: str
+    embedding_size: int

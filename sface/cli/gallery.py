@@ -2,12 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..output import Output
 
 if TYPE_CHECKING:
-    from ..infer.gallery.gallery import Gallery
+    from ..infer.gallery.gallery_results import GalleryResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,26 +16,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    from ..infer.gallery.gallery_folder import changing, open_gallery
+    from ..infer import change_gallery, open_gallery
 
     fields = {"gallery": str(args.gallery)}
     if args.remove is None:
         gallery = open_gallery(args.gallery)
         lines = [f"{person}  {photos_in_words(count)}" for person, count in gallery.people.items()]
+        lines.append(in_words(args.gallery, len(gallery.people), len(gallery)))
         counts = {"people": gallery.people, "photos": len(gallery), "model_sha256": gallery.model_sha256}
-        output.result("\n".join([*lines, in_words(args.gallery, gallery)]), {**fields, **counts})
+        output.result("\n".join(lines), {**fields, **counts})
         return 0
-    with changing(args.gallery) as gallery:
+    with change_gallery(args.gallery) as gallery:
         removed = gallery.remove(args.remove)
     output.result(
-        f"removed {args.remove} ({photos_in_words(removed)}); {in_words(args.gallery, gallery)}",
+        f"removed {args.remove} ({photos_in_words(removed)}); "
+        f"{in_words(args.gallery, len(gallery.people), len(gallery))}",
         {**fields, "removed": args.remove, "removed_photos": removed, "people": gallery.people, "photos": len(gallery)},
     )
     return 0
 
 
-def in_words(folder: Path, gallery: "Gallery") -> str:
-    return f"{folder} holds {people_in_words(len(gallery.people))}, {photos_in_words(len(gallery))}"
+def basis_fields(result: "GalleryResult") -> dict[str, Any]:
+    """What an enrollment or identification rests on, for JSON."""
+    names = ("people", "photos", "model", "model_sha256", "detector", "provider")
+    return {name: getattr(result, name) for name in names}
+
+
+def in_words(folder: Path, people: int, photos: int) -> str:
+    return f"{folder} holds {people_in_words(people)}, {photos_in_words(photos)}"
 
 
 def photos_in_words(count: int) -> str:

@@ -2,21 +2,15 @@
 more: an error."""
 
 import argparse
-import time
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import SFaceError
 from ..output import Output
 from . import options
+from .gallery import basis_fields
 
 if TYPE_CHECKING:
-    from ..align.photo_faces import FaceInfo
-    from ..infer.gallery.gallery import Gallery, Identification
-    from ..infer.photo_embeddings import PhotoEmbeddings
-    from ..infer.threshold import Threshold
+    from ..infer import IdentifiedFace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,105 +21,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    from ..infer.gallery.gallery_folder import open_gallery
-    from ..infer.photo_embeddings import PhotoEmbeddings, embed_each
-    from ..infer.verifier import FaceVerifier
+    from ..infer import FaceVerifier, identify
 
     verifier = FaceVerifier(**options.read_verification(args, output), threshold=args.threshold)
-    embedder, details = verifier.embedder, verifier.threshold_details
-    gallery = open_gallery(args.gallery, embedder.sha256)
-    results = list(embed_each(verifier.reader, embedder, args.photos, flip=verifier.flip))
-    taken = [photo for photo in results if isinstance(photo, PhotoEmbeddings)]
-    errors = [error for error in results if isinstance(error, SFaceError)]
-    if not taken:
-        raise errors[0]
-    faces = [face for photo in taken for face in photo.faces]
-    start = time.perf_counter()
-    found = _search(gallery, taken, verifier.threshold)
-    timings = {stage: sum(photo.timings[stage] for photo in taken) for stage in taken[0].timings}
-    timings["search"] = 1000 * (time.perf_counter() - start)
-    fpir = None if details.fmr is None else false_positives(details.fmr, len(gallery))
-    notes = [*_threshold_notes(details, len(gallery)), *([] if args.faces == "all" else _several_notes(faces))]
-    for note in notes:
-        output.note(note)
-    identified = all(one.person is not None for one in found)
-    lines = [_line(face, one, verifier.threshold) for face, one in zip(faces, found, strict=True)]
+    found = identify(args.gallery, args.photos, verifier, output=output)
+    lines = [_line(face, found.threshold) for face in found.faces]
     error = None
-    if errors:
-        lines += map(str, errors)
-        error = type(errors[0])(f"{len(errors):,} of {len(results):,} photos can't be used; the first, {errors[0]}")
+    if found.left_out:
+        lines += map(output.text, found.left_out)
+        first = found.left_out[0]
+        count = f"{len(found.left_out):,} of {len(args.photos):,} photos can't be used"
+        error = type(first)(f"{count}; the first, {output.text(first)}")
     output.result(
         "\n".join(lines),
         {
-            "identified": identified and error is None,
-            "faces": [{**face.to_dict(), **asdict(one)} for face, one in zip(faces, found, strict=True)],
+            "identified": found.identified,
+            "faces": [face.to_dict() for face in found.faces],
             "left_out": [
-                {"photo": photo, "code": result.code, "message": str(result)}
-                for photo, result in zip(args.photos, results, strict=True)
-                if isinstance(result, SFaceError)
+                {"photo": error.path, "code": error.code, "message": output.text(error)} for error in found.left_out
             ],
-            "threshold": verifier.threshold,
-            "threshold_source": details.source,
-            "fmr": details.fmr,
-            "threshold_set": details.threshold_set,
-            "fpir": fpir,
+            "threshold": found.threshold,
+            "threshold_source": found.threshold_source,
+            "fmr": found.fmr,
+            "threshold_set": found.threshold_set,
+            "fpir": found.fpir,
             "gallery": str(args.gallery),
-            "people": len(gallery.people),
-            "photos": len(gallery),
-            "model": str(embedder.path),
-            "model_sha256": embedder.sha256,
-            "detector": verifier.detector,
-            "provider": embedder.provider,
-            "timings": {stage: round(milliseconds, 3) for stage, milliseconds in timings.items()},
-            "notes": notes,
+            **basis_fields(found),
+            "timings": found.timings,
+            "notes": list(found.notes),
         },
         error,
     )
     if error is not None:
         return error.exit_code
-    return 0 if identified else 1
+    return 0 if found.identified else 1
 
 
-def false_positives(fmr: float, photos: int) -> float:
-    """The share of strangers who are taken for somebody (FPIR), where each photo of the gallery is a chance."""
-    return float(1 - (1 - fmr) ** photos)
-
-
-def _search(gallery: "Gallery", photos: "list[PhotoEmbeddings]", threshold: float) -> "list[Identification]":
-    import numpy as np
-
-    return gallery.identify(np.concatenate([photo.units for photo in photos]), threshold)
-
-
-def _line(face: "FaceInfo", one: "Identification", threshold: float) -> str:
+def _line(one: "IdentifiedFace", threshold: float) -> str:
     from ..infer.verification import in_digits_that_differ
 
-    where = "" if face.found == 1 else f" at {','.join(f'{side:.0f}' for side in face.box)}"
+    where = "" if one.face.found == 1 else f" at {','.join(f'{side:.0f}' for side in one.face.box)}"
     similarity, limit = in_digits_that_differ(one.similarity, threshold)
     if one.person is None:
-        return f"{face.photo}{where}: nobody ({similarity} < {limit})"
+        return f"{one.face.photo}{where}: nobody ({similarity} < {limit})"
     margin = "" if one.margin is None else f", margin {one.margin:.2f}"
-    return f"{face.photo}{where}: {one.person} ({similarity} >= {limit}{margin})"
-
-
-def _threshold_notes(threshold: "Threshold", photos: int) -> Iterator[str]:
-    yield from threshold.notes
-    if threshold.fmr is not None:
-        yield (
-            f"of strangers about {100 * false_positives(threshold.fmr, photos):.3g} % are taken for somebody: "
-            f"1 - (1 - FMR)^photos, with the threshold's FMR of {100 * threshold.fmr:.3g} % and {photos:,} photos in "
-            "the gallery; --threshold can be stricter"
-        )
-    elif threshold.source != "given":
-        yield (
-            f"the threshold {threshold.value:g} was not measured: how many strangers are taken for somebody is not "
-            "known (sface calibrate measures it)"
-        )
-
-
-def _several_notes(faces: "list[FaceInfo]") -> list[str]:
-    return [
-        f"{face.photo}: {face.found} faces; one of them was taken (--faces all takes all)"
-        for face in faces
-        if face.found > 1
-    ]
+    return f"{one.face.photo}{where}: {one.person} ({similarity} >= {limit}{margin})"

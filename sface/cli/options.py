@@ -61,7 +61,7 @@ def add_verification(parser: argparse.ArgumentParser) -> None:
 def read_verification(args: argparse.Namespace, output: Output) -> dict[str, Any]:
     """Arguments of `FaceVerifier`. Where there is no model, a person at a terminal is offered one."""
     if args.model is None:
-        from .zoo import offer_default
+        from .model_offer import offer_default
 
         args.model = str(offer_default(output))
     return {

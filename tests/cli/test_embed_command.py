@@ -16,8 +16,7 @@ from PIL import Image
 from sface.align import align_face, find_faces, load_detector, load_image
 from sface.cli.dispatch import main
 from sface.files import sha256
-from sface.infer import FaceVerifier
-from sface.infer import folder_embedding as embed_photos
+from sface.infer import FaceVerifier, folder_embedding
 from sface.processes import shards
 
 from ..child_processes import in_this_process
@@ -183,8 +182,8 @@ def test_where_a_gpu_runs_the_network_it_does_so_in_one_process(
 ) -> None:
     assert main(call(photos, model)) == 0
     expected = out(photos).read_bytes()
-    monkeypatch.setattr(embed_photos, "CPU", "another provider")
-    monkeypatch.setattr(embed_photos, "_open_verifier", None)
+    monkeypatch.setattr(folder_embedding, "CPU", "another provider")
+    monkeypatch.setattr(folder_embedding, "_open_verifier", None)
     assert main(call(photos, model)) == 0
     assert out(photos).read_bytes() == expected
 
@@ -209,7 +208,7 @@ def test_what_was_kept_is_not_used_for_a_changed_photo_or_other_options(
 
     def keep_shards() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(embed_photos, "gather", press_ctrl_c)
+            patch.setattr(folder_embedding, "_gather", press_ctrl_c)
             assert main(call(photos, model, "--quiet")) == 130
         assert len(list(photos.parent.glob(".out.npz-shards/*.npz"))) == 1
 

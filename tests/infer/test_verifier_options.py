@@ -5,10 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sface.align import align_face, find_faces, load_detector, load_image
+from sface.align.image_file import Color
 from sface.align.photo_faces import Photo, PhotoFaces
-from sface.errors import DependencyError, ImageError, NoFaceError, SeveralFacesError, UsageError
+from sface.errors import DependencyError, ImageError, NoFaceError, SeveralFacesError, SFaceError, UsageError
 from sface.infer import FaceEmbedder, FaceVerifier, Verification
 
 from ..tiny_models import raw_metadata, write_model
@@ -45,7 +47,7 @@ def test_many_pairs_are_decided_as_one_by_one(verifier: FaceVerifier, drawn_phot
         alone = verifier.verify(a, b)
         assert isinstance(result, Verification)
         assert result.similarity == pytest.approx(alone.similarity, abs=1e-6)
-        assert [face.to_dict() for face in result.faces] == [face.to_dict() for face in alone.faces]
+        assert result.to_dict()["faces"] == alone.to_dict()["faces"]
         assert set(result.timings) == set(alone.timings)
     assert verifier.verify_many([]) == []
 
@@ -57,9 +59,9 @@ def test_each_photo_of_many_pairs_is_read_once(
     read = verifier.reader.read
     seen: list[object] = []
 
-    def counted(photo: Photo) -> PhotoFaces:
+    def counted(photo: Photo, name: str, *, color: Color) -> PhotoFaces:
         seen.append(photo)
-        return read(photo)
+        return read(photo, name, color=color)
 
     monkeypatch.setattr(verifier.reader, "read", counted)
     verifier.verify_many([(drawn_photos[0], drawn_photos[1]), (drawn_photos[1], str(drawn_photos[0]))])
@@ -75,6 +77,8 @@ def test_a_pair_without_a_decision_has_its_error(
         [(drawn_photos[0], missing), (wall, drawn_photos[0]), (drawn_photos[0], drawn_photos[0]), (missing, wall)]
     )
     assert [type(result) for result in results] == [ImageError, NoFaceError, Verification, ImageError]
+    paths = [result.path for result in results if isinstance(result, SFaceError)]
+    assert paths == [str(missing), "first photo of pair 2", str(missing)]
 
 
 def test_embeddings_compare_as_the_verification_says(verifier: FaceVerifier, drawn_photos: list[Path]) -> None:
@@ -188,3 +192,44 @@ def test_a_provider_that_is_not_there_is_an_error_and_auto_goes_on(tiny: Path, m
     monkeypatch.setattr("sface.model_files.onnx_session.has_nvidia_driver", lambda: False)
     FaceEmbedder(tiny)
     assert asked[2:] == [["CPUExecutionProvider"]]
+
+
+def test_arrays_in_bgr(verifier: FaceVerifier, drawn_photos: list[Path]) -> None:
+    """As OpenCV gives them; what says its own order keeps it."""
+    a, b = drawn_photos[:2]
+    bgr = np.asarray(cv2.imread(str(a)), dtype=np.uint8)
+    expected = verifier.verify(a, b).similarity
+    assert verifier.verify(bgr, b, color="bgr").similarity == pytest.approx(expected, abs=1e-6)
+    assert abs(verifier.verify(bgr, b).similarity - expected) > 1e-3  # wrong, without a word
+    (many,) = verifier.verify_many([(bgr, b.read_bytes())], color="bgr")
+    assert isinstance(many, Verification) and many.similarity == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose(verifier.embed([bgr, Image.open(b)], color="bgr"), verifier.embed([a, b]), atol=1e-6)
+    crop = verifier.faces(a)[0].crop
+    there = verifier.embedder.embed(np.ascontiguousarray(crop[None, :, :, ::-1]), color="bgr", flip=True)
+    np.testing.assert_allclose(there.unit, verifier.embedder.embed(crop[None], flip=True).unit, atol=1e-6)
+    for call in (lambda: verifier.verify(a, b, color="BGR"), lambda: verifier.embedder.embed(crop[None], color="BGR")):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="color 'BGR': must be 'rgb' or 'bgr'") as raised:
+            call()
+        assert raised.value.argument == "color"
+
+
+def test_an_error_says_which_photo_it_is_of(tiny: Path, drawn_photos: list[Path], crowd: Path) -> None:
+    good, wall = load_image(drawn_photos[0]), np.full((200, 200, 3), 90, np.uint8)
+    verifier = FaceVerifier(tiny, detector="mtcnn", faces="error")
+    calls: list[tuple[Photo, Photo, type[SFaceError], str]] = [
+        (wall, good, NoFaceError, "first photo"),
+        (good, wall, NoFaceError, "second photo"),
+        (good, b"junk", ImageError, "second photo"),
+        (good, wall.astype(np.float32), ImageError, "second photo"),
+        (good, load_image(crowd), SeveralFacesError, "second photo"),
+        (good, crowd, SeveralFacesError, str(crowd)),
+        (good, None, UsageError, "second photo"),  # type: ignore[list-item]
+    ]
+    for a, b, kind, path in calls:
+        with pytest.raises(kind) as raised:
+            verifier.verify(a, b)
+        assert (type(raised.value), raised.value.path) == (kind, path)
+        assert str(raised.value).startswith(f"{path}: ")
+    with pytest.raises(NoFaceError) as raised:
+        verifier.embed([good, wall])
+    assert raised.value.path == "photo 2"

