@@ -1,48 +1,14 @@
 """Genuine and impostor pairs of a set of people's photos, and their similarities."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.image_file import PICTURE_SUFFIXES
-from ...errors import DataError
-
 # Pairs of one kind that are measured: what a false match rate of 1e-6 takes (the rule of three), done in seconds.
 LIMIT = 3_000_000
 
 _CHUNK = 4096
-
-
-def people_in(folder: Path) -> dict[str, list[Path]]:
-    """The photos of each person in a folder that holds a folder per person, both sorted by name.
-
-    Hidden files and folders, files that are no pictures by their names, files beside the people's folders and folders
-    without a picture are left out.
-
-    Raises DataError where the folder is missing, or there are not two people, or nobody has two photos.
-    """
-    if not folder.is_dir():
-        raise DataError("not a folder" if folder.exists() else "there is no such folder", path=folder)
-    people = {}
-    for person in sorted(folder.iterdir()):
-        if person.is_dir() and not person.name.startswith("."):
-            photos = sorted(path for path in person.iterdir() if _is_picture(path))
-            if photos:
-                people[person.name] = photos
-    if len(people) < 2:
-        raise DataError(
-            f"holds photos of {len(people)} people", path=folder, remedy="needed are two folders or more, one a person"
-        )
-    if all(len(photos) < 2 for photos in people.values()):
-        raise DataError("nobody in it has two photos; genuine pairs need people with two or more", path=folder)
-    return people
-
-
-def _is_picture(path: Path) -> bool:
-    name = path.name.lower()
-    return path.is_file() and name.endswith(PICTURE_SUFFIXES) and not name.startswith(".")
 
 
 def draw_pairs(

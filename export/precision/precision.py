@@ -19,7 +19,7 @@ import onnx_ir as ir
 
 from ...errors import DataError, ParityError, UsageError
 from ...evaluate.protocols.bin_sets import open_bin
-from ...evaluate.verification import verify
+from ...evaluate.ten_fold_verification import verify
 from ...files import write_text
 from ...model_files.metadata import Preprocess
 from ...model_files.network_input import network_input

@@ -20,7 +20,7 @@ from sface.cli.eval import PROTOCOLS
 from sface.cli.inspect import LONGEST
 from sface.evaluate.protocols.bin_sets import open_bin
 from sface.evaluate.report.evaluation_file import read_evaluations
-from sface.evaluate.verification import VerificationResult, verify
+from sface.evaluate.ten_fold_verification import VerificationResult, verify
 from sface.files import sha256
 from sface.infer import FaceEmbedder
 

@@ -13,7 +13,7 @@ from sface.errors import DataError, ImageError
 from sface.evaluate.figures.measure import measure
 from sface.evaluate.protocols.bin_comparisons import compare_bin, linked_people
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import pair_distances, verify
+from sface.evaluate.ten_fold_verification import pair_distances, verify
 
 SIZE, PEOPLE, PHOTOS, PAIRS = 12, 9, 4, 70
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sface.evaluate.evaluated import EvaluatedModel
+from sface.evaluate.report.report_style import WORDS
 
 from sface.errors import DependencyError, StorageError, UsageError
-from sface.evaluate.evaluated import EvaluatedModel
 from sface.evaluate.figures.accuracy_gain import accuracy_gain
 from sface.evaluate.figures.figures import Rate, Source
 from sface.evaluate.report.formatting import asked, percent
 from sface.evaluate.report.html_report import check_target, write_report
-from sface.evaluate.report.report_style import WORDS
 from tests.evaluate.evaluations import drawn_comparisons, evaluated_model, evaluated_set, robustness_rows
 from tests.test_files import largest_file
 

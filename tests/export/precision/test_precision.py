@@ -15,7 +15,7 @@ import pytest
 
 from sface.errors import DataError, ParityError, UsageError
 from sface.evaluate.protocols.bin_sets import open_bin
-from sface.evaluate.verification import verify
+from sface.evaluate.ten_fold_verification import verify
 from sface.export.parity import timing
 from sface.export.precision import precision as module
 from sface.export.precision.fp16 import as_on_gpu, to_fp16

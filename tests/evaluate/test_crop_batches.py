@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from sface.align.crop_batches import crop_batches
+
 from sface.errors import ImageError, SFaceError
 
 

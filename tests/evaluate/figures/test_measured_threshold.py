@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sface.evaluate.figures.threshold_at_fmr import calibrate, must_support
 
 from sface.errors import DataError, UsageError
-from sface.evaluate.figures.threshold_at_fmr import calibrate, must_support
 
 PEOPLE, PHOTOS = 30, 4
 

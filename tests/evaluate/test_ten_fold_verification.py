@@ -13,7 +13,7 @@ import pytest
 
 from sface.errors import DataError
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import ahead, pair_distances, verification_result, verify
+from sface.evaluate.ten_fold_verification import ahead, pair_distances, verification_result, verify
 
 PAIRS, SIZE, PEOPLE = 70, 12, 9
 
@@ -173,7 +173,7 @@ def test_what_reading_ahead_raises_comes_in_its_turn() -> None:
 
 def test_it_needs_neither_jittor_nor_onnx() -> None:
     code = (
-        "import sys, sface.evaluate.verification; "
+        "import sys, sface.evaluate.ten_fold_verification; "
         "print([name for name in ('jittor', 'onnx', 'onnxruntime', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
