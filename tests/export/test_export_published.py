@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from sface.cli.dispatch import main
+from sface.evaluate.crop_embedder import Embed
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.ten_fold_verification import Embed, pair_distances, verify
+from sface.evaluate.ten_fold_verification import pair_distances, verify
 from sface.export.onnx_files.onnx_metadata import read_metadata
 from sface.models import NetworkConfig, build_network
 from sface.models.networks import state

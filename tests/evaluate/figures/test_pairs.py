@@ -1,50 +1,11 @@
-"""Folders of people, and pairs of their faces."""
+"""Pairs of people's faces, and their similarities."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sface.errors import DataError
-from sface.evaluate.figures.pairs import draw_pairs, people_in, similarities
-
-
-def put(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"photo")
-
-
-def test_people_and_photos_come_sorted_without_what_is_hidden(tmp_path: Path) -> None:
-    put(tmp_path, "b/2.jpg", "b/1.JPG", "a/x.png", "a/.thumb.png", ".cache/1.jpg", ".cache/2.jpg", "list.txt")
-    put(tmp_path, "a/notes.txt", "a/Thumbs.db", "b/jpg", "c/notes.txt")
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "a" / "folder.jpg").mkdir()
-    assert people_in(tmp_path) == {
-        "a": [tmp_path / "a" / "x.png"],
-        "b": [tmp_path / "b" / "1.JPG", tmp_path / "b" / "2.jpg"],
-    }
-    assert list(people_in(tmp_path)) == ["a", "b"]
-
-
-def test_a_folder_without_enough_people(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such folder"):
-        people_in(tmp_path / "nowhere")
-    put(tmp_path, "photo.jpg")
-    with pytest.raises(DataError, match=r"photo\.jpg: not a folder"):
-        people_in(tmp_path / "photo.jpg")
-    with pytest.raises(DataError, match="photos of 0 people"):
-        people_in(tmp_path)
-    put(tmp_path, "a/1.jpg", "a/2.jpg")
-    with pytest.raises(DataError, match="photos of 1 people"):
-        people_in(tmp_path)
-
-
-def test_a_folder_in_which_nobody_has_two_photos(tmp_path: Path) -> None:
-    put(tmp_path, "a/1.jpg", "b/1.jpg", "c/1.jpg")
-    with pytest.raises(DataError, match="nobody in it has two photos"):
-        people_in(tmp_path)
+from sface.evaluate.figures.pairs import draw_pairs, similarities
 
 
 def as_set(pairs: np.ndarray) -> set[frozenset[int]]:
