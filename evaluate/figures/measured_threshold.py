@@ -11,7 +11,7 @@ from ...errors import DataError
 from .bootstrap import rate
 from .figures import Rate
 from .metrics import pairs_needed, threshold_at_fmr
-from .pairs import draw_pairs, similarities
+from .pairs import sample_pairs, similarities
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def measure_threshold(units: NDArray[np.float32], labels: NDArray[np.integer[Any
     genuine pair.
     """
     must_support(labels, fmr)
-    impostor, genuine = (draw_pairs(labels, genuine=kind) for kind in (False, True))
+    impostor, genuine = (sample_pairs(labels, genuine=kind) for kind in (False, True))
     if not len(genuine):
         raise DataError("nobody has two faces that could be used; genuine pairs need people with two or more")
     scores = similarities(units, impostor)

@@ -11,13 +11,13 @@ LIMIT = 3_000_000
 _CHUNK = 4096
 
 
-def draw_pairs(
+def sample_pairs(
     labels: NDArray[np.integer[Any]], *, genuine: bool, limit: int = LIMIT, seed: int = 0
 ) -> NDArray[np.int64]:
     """Pairs of different faces, int64 (P, 2), as indices into `labels` (N,), which says who each face is.
 
     genuine  True: all pairs of the same person; False: all pairs of two people
-    Where there are more than `limit`, that many of them, drawn evenly; the same for the same `seed`.
+    Where there are more than `limit`, an even sample of that many; the same for the same `seed`.
     """
     order = np.argsort(labels, kind="stable")
     ordered = labels[order]
@@ -25,7 +25,7 @@ def draw_pairs(
     ends = np.searchsorted(ordered, ordered, side="right")
     # With the faces in the order of their people, the partners of a face that come after it are, for genuine pairs,
     # those up to its person's last, for impostor pairs, those beyond. Pairs are numbered in that order, so that
-    # drawing numbers is enough: the pairs are too many to be listed.
+    # sampling numbers is enough: the pairs are too many to be listed.
     first, last = (rows + 1, ends) if genuine else (ends, np.full_like(ends, len(labels)))
     until = np.cumsum(last - first)
     total = int(until[-1]) if len(until) else 0

@@ -18,7 +18,7 @@ from ...progress import Advance, progress
 from ..crop_embedder import CropEmbedder
 from ..figures.bootstrap import rate
 from ..figures.metrics import MARGIN, matches_allowed, pairs_needed, unit_rows
-from ..figures.pairs import draw_pairs, similarities
+from ..figures.pairs import sample_pairs, similarities
 from ..protocols.embedded_batches import embed_crops
 from ..protocols.protocol_result import ProtocolResult
 from .closest_distractors import Closest, operating_point
@@ -74,7 +74,7 @@ def identify(embedder: CropEmbedder, lists: MegaFaceLists, *, advance: Advance |
     read = list(batches(lists.root / PROBES, lists.probes))
     numbers = np.concatenate([part for part, _ in read])  # (A,), of the photos that could be read
     people = lists.people[numbers]
-    pairs = draw_pairs(people, genuine=True, limit=len(people) ** 2)
+    pairs = sample_pairs(people, genuine=True, limit=len(people) ** 2)
     if not len(pairs):
         raise DataError(
             f"no person has two photos that can be read; the first: {failures[0]}", path=lists.root / PROBES

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...datasets.image_sets import people_in
 from ...errors import DataError
-from ..figures.pairs import LIMIT, draw_pairs
+from ..figures.pairs import LIMIT, sample_pairs
 from .photo_pairs import PhotoPairs, in_turns
 
 
@@ -18,7 +18,7 @@ def open_folders(root: Path, *, limit: int = LIMIT) -> PhotoPairs:
     """
     people = photos_of_people(root)
     persons = np.repeat(np.arange(len(people), dtype=np.int32), [len(photos) for photos in people.values()])
-    genuine, impostor = (draw_pairs(persons, genuine=kind, limit=limit) for kind in (True, False))
+    genuine, impostor = (sample_pairs(persons, genuine=kind, limit=limit) for kind in (True, False))
     same = np.repeat([True, False], [len(genuine), len(impostor)])
     return PhotoPairs(
         name=root.resolve().name,

@@ -21,7 +21,7 @@ SUFFIXES = (".html", ".htm")
 
 def check_target(path: Path) -> None:
     """Raises UsageError where the path is no place for a report, StorageError where nothing can be written there,
-    DependencyError where nothing can draw one. A folder that is missing is made, as by `write_report`.
+    DependencyError without matplotlib or Jinja2. A folder that is missing is made, as by `write_report`.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"can't be written as a report; end its name in {' or '.join(SUFFIXES)}", path=path)

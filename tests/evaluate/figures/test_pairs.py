@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sface.evaluate.figures.pairs import draw_pairs, similarities
+from sface.evaluate.figures.pairs import sample_pairs, similarities
 
 
 def as_set(pairs: np.ndarray) -> set[frozenset[int]]:
@@ -21,7 +21,7 @@ def test_all_pairs_of_a_small_set(labels: list[int]) -> None:
         expected = {
             frozenset((a, b)) for a, b in combinations(range(len(labels)), 2) if (labels[a] == labels[b]) == genuine
         }
-        pairs = draw_pairs(array, genuine=genuine)
+        pairs = sample_pairs(array, genuine=genuine)
         assert pairs.shape == (len(expected), 2)
         assert pairs.dtype == np.int64
         assert as_set(pairs) == expected
@@ -30,19 +30,19 @@ def test_all_pairs_of_a_small_set(labels: list[int]) -> None:
 @pytest.mark.parametrize("genuine", [True, False])
 def test_a_drawn_part_is_a_part_and_the_same_for_the_same_seed(genuine: bool) -> None:
     labels = np.random.default_rng(0).integers(0, 8, 60)
-    whole = as_set(draw_pairs(labels, genuine=genuine))
-    part = draw_pairs(labels, genuine=genuine, limit=150, seed=1)
+    whole = as_set(sample_pairs(labels, genuine=genuine))
+    part = sample_pairs(labels, genuine=genuine, limit=150, seed=1)
     assert len(part) == 150 < len(whole)
     assert as_set(part) < whole
-    assert np.array_equal(part, draw_pairs(labels, genuine=genuine, limit=150, seed=1))
-    assert as_set(part) != as_set(draw_pairs(labels, genuine=genuine, limit=150, seed=2))
+    assert np.array_equal(part, sample_pairs(labels, genuine=genuine, limit=150, seed=1))
+    assert as_set(part) != as_set(sample_pairs(labels, genuine=genuine, limit=150, seed=2))
 
 
 def test_pairs_are_drawn_evenly() -> None:
     labels = np.repeat([0, 1, 2], [12, 3, 5])
     counts = np.zeros((20, 20))
     for seed in range(2000):
-        first, second = draw_pairs(labels, genuine=False, limit=11, seed=seed).T
+        first, second = sample_pairs(labels, genuine=False, limit=11, seed=seed).T
         np.add.at(counts, (first, second), 1)
     drawn = (counts + counts.T)[labels[:, None] != labels[None, :]]
     pairs = len(drawn) // 2
@@ -53,7 +53,7 @@ def test_pairs_are_drawn_evenly() -> None:
 
 def test_a_set_too_large_to_list_its_pairs() -> None:
     labels = np.arange(200_000) // 4
-    pairs = draw_pairs(labels, genuine=False, limit=1000)
+    pairs = sample_pairs(labels, genuine=False, limit=1000)
     assert len(as_set(pairs)) == 1000
     assert (labels[pairs[:, 0]] != labels[pairs[:, 1]]).all()
     assert pairs.max() > 150_000
