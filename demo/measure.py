@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sface.datasets import ImageSet, open_image_set
 from sface.evaluate.figures.metrics import squared_distances, ten_fold_accuracy
-from sface.evaluate.figures.pairs import draw_pairs, similarities
+from sface.evaluate.figures.pairs import sample_pairs, similarities
 from sface.infer import FaceEmbedder
 
 PAIRS = 3000  # of each kind
@@ -67,8 +67,8 @@ def measure(model: Path, held_out: Path) -> Measured:
 
 def _balanced_pairs(image_set: ImageSet) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Pairs (P, 2), genuine and impostor by turns so that each fold has as many of both."""
-    genuine = draw_pairs(image_set.labels, genuine=True, limit=PAIRS)
-    impostor = draw_pairs(image_set.labels, genuine=False, limit=len(genuine))
+    genuine = sample_pairs(image_set.labels, genuine=True, limit=PAIRS)
+    impostor = sample_pairs(image_set.labels, genuine=False, limit=len(genuine))
     count = len(impostor)
     pairs = np.stack([genuine[:count], impostor], axis=1).reshape(-1, 2)
     return pairs, np.tile([True, False], count)

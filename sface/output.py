@@ -88,6 +88,14 @@ class Output:
             raise StorageError(f"standard output: can't be written ({error.strerror})") from error
 
 
+LONGEST_VALUE = 160  # characters of a metadata value; some hold whole tables
+
+
+def shortened(text: str) -> str:
+    """A metadata value, cut after LONGEST_VALUE characters."""
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
+
+
 def printable(text: str) -> str:
     """`text` on one line, without what would steer a terminal or turn the direction of writing."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import CheckpointError, StorageError, UsageError
-from ..evaluate.verification import VerificationResult
+from ..evaluate.ten_fold_verification import VerificationResult
 from ..files import remove_half_written, write_text
 from ..models.weights.checkpoint import (
     BEST,

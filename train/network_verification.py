@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..evaluate.protocols import bin_sets
 from ..evaluate.protocols.bin_sets import BinSet
 from ..evaluate.protocols.usual_sets import TARGETS
-from ..evaluate.verification import VerificationResult, pair_distances, verification_result
+from ..evaluate.ten_fold_verification import VerificationResult, pair_distances, verification_result
 from ..output import Output
 from ..processes.ranks import rank, sum_over_ranks, world_size
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..evaluated import EvaluatedSet
+from ..evaluated_model import EvaluatedSet
 from .bootstrap import DRAWS, difference
 from .comparisons import Comparisons
 from .figures import Accuracy, Estimate

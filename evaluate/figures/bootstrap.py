@@ -86,44 +86,44 @@ def _weights(people: int, draws: int, seed: int) -> Iterator[NDArray[np.uint16]]
     at_once = min(_DRAWS_AT_ONCE, max(1, _NUMBERS_AT_ONCE // people))
     for start in range(0, draws, at_once):
         count = min(at_once, draws - start)
-        drawn = generator.integers(people, size=(count, people))
-        drawn += people * np.arange(count)[:, None]
+        resampled = generator.integers(people, size=(count, people))
+        resampled += people * np.arange(count)[:, None]
         weights = np.ones((people + 1, count), dtype=np.uint16)
-        weights[:people] = np.bincount(drawn.ravel(), minlength=count * people).reshape(count, people).T
+        weights[:people] = np.bincount(resampled.ravel(), minlength=count * people).reshape(count, people).T
         yield weights
 
 
 def interval(
-    value: float, drawn: NDArray[np.float64], *, lowest: float = 0.0, highest: float = 1.0
+    value: float, resampled: NDArray[np.float64], *, lowest: float = 0.0, highest: float = 1.0
 ) -> tuple[float, float]:
     """The interval of a figure with this `value`, from its values in the draws (D,), NaN where a draw has none.
 
     It always holds the value. Where most draws have no value it goes from `lowest` to `highest`: nothing is known.
     """
-    known = drawn[~np.isnan(drawn)]
-    if 2 * len(known) < len(drawn) or not len(known):
+    known = resampled[~np.isnan(resampled)]
+    if 2 * len(known) < len(resampled) or not len(known):
         return lowest, highest
     low, high = np.percentile(known, PERCENTILES).tolist()
     return min(low, value), max(high, value)
 
 
-def rate_of(errors: int, count: int, drawn: NDArray[np.float64], independent: int) -> Rate:
+def rate_of(errors: int, count: int, resampled: NDArray[np.float64], independent: int) -> Rate:
     """The rate of `errors` among `count` > 0 comparisons, with its interval from the rates in the draws (D,).
 
     independent  how many of the comparisons are independent of each other, `pairs_of_people`
     """
     value = errors / count
-    return Rate(value, *share_interval(value, drawn, independent, count), errors, count)
+    return Rate(value, *share_interval(value, resampled, independent, count), errors, count)
 
 
-def share_interval(value: float, drawn: NDArray[np.float64], independent: int, count: int) -> tuple[float, float]:
+def share_interval(value: float, resampled: NDArray[np.float64], independent: int, count: int) -> tuple[float, float]:
     """The `interval` of a share among `count` comparisons, widened to hold that of trials: Wilson's, and the rule of
     three's ends, so that one more error than none doesn't make it narrower.
 
     independent  as of `rate_of`: the fewest trials that the comparisons are taken for; the most are all of them
     """
-    low, high = interval(value, drawn)
-    known = drawn[~np.isnan(drawn)]
+    low, high = interval(value, resampled)
+    known = resampled[~np.isnan(resampled)]
     variance = float(known.var()) if len(known) else math.inf
     trials = min(count, max(independent, value * (1 - value) / variance)) if variance else count
     least, most = _wilson(value, trials)
@@ -145,11 +145,11 @@ def rate(events: NDArray[np.bool_], people: NDArray[np.integer[Any]], *, draws: 
         raise DataError("there are no comparisons", remedy="take a larger set")
     draws = affordable_draws(len(events), draws)
     if people_in(people) < FEWEST_PEOPLE:
-        drawn = np.full(draws, np.nan)
+        resampled = np.full(draws, np.nan)
     else:
         counts = weighted_counts(people, events, 2, draws=draws, seed=seed)
-        drawn = shares(counts[:, 1], counts.sum(axis=1))
-    return rate_of(int(np.count_nonzero(events)), len(events), drawn, pairs_of_people(people))
+        resampled = shares(counts[:, 1], counts.sum(axis=1))
+    return rate_of(int(np.count_nonzero(events)), len(events), resampled, pairs_of_people(people))
 
 
 def difference(
@@ -176,8 +176,8 @@ def difference(
     if people_in(people) < FEWEST_PEOPLE:
         return Estimate(value, -1.0, 1.0)
     counts = weighted_counts(people, change + 1, 3, draws=draws, seed=seed)
-    drawn = shares(counts[:, 2] - counts[:, 0], counts.sum(axis=1))
-    low, high = interval(value, drawn, lowest=-1.0)
+    resampled = shares(counts[:, 2] - counts[:, 0], counts.sum(axis=1))
+    low, high = interval(value, resampled, lowest=-1.0)
     if not change.any():
         margin = min(1.0, 3 / pairs_of_people(people))
         low, high = min(low, -margin), max(high, margin)

@@ -15,7 +15,7 @@ LEVELS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DrawnRates:
+class ResampledRates:
     """False match and false non-match rates in D draws at T thresholds.
 
     thresholds          float64 (T,), rising from minus infinity
@@ -31,7 +31,7 @@ class DrawnRates:
     fnmr_with_failures: NDArray[np.float64]
 
     def column(self, threshold: float) -> int:
-        """Where a threshold that `draw_rates` was given stands."""
+        """Where a threshold that `resample_rates` was given stands."""
         return int(np.searchsorted(self.thresholds, threshold))
 
     def fnmr_at_fmr(self, fmrs: NDArray[np.float64], *, with_failures: bool = False) -> NDArray[np.float64]:
@@ -53,8 +53,10 @@ class DrawnRates:
         return rates
 
 
-def draw_rates(comparisons: Comparisons, thresholds: NDArray[np.float64], *, draws: int, seed: int) -> DrawnRates:
-    """Draw people and count their errors at `thresholds` and at those where the rates change.
+def resample_rates(
+    comparisons: Comparisons, thresholds: NDArray[np.float64], *, draws: int, seed: int
+) -> ResampledRates:
+    """Resample the people and count their errors at `thresholds` and at those where the rates change.
 
     comparisons  with a pair of either kind that was compared
     """
@@ -81,7 +83,7 @@ def draw_rates(comparisons: Comparisons, thresholds: NDArray[np.float64], *, dra
         total, lost = matching[:, :1], counts[:, :1]
         fnmr = shares(total - matching, total)
         fnmr_with_failures = shares(total - matching + lost, total + lost)
-    return DrawnRates(ladder, fmr, fnmr, fnmr_with_failures)
+    return ResampledRates(ladder, fmr, fnmr, fnmr_with_failures)
 
 
 def equal_error_rate(fmr: NDArray[np.float64], fnmr: NDArray[np.float64]) -> tuple[Any, NDArray[np.int64], Any]:

@@ -18,7 +18,7 @@ from .bootstrap import (
     rate_of,
     share_interval,
 )
-from .bootstrap_rates import DrawnRates, draw_rates, equal_error_rate
+from .bootstrap_rates import ResampledRates, equal_error_rate, resample_rates
 from .comparisons import Comparisons
 from .figures import Accuracy, Curve, Estimate, Figures, OperatingPoint, Source
 from .metrics import lowest_threshold, pairs_needed, ten_fold_accuracy
@@ -60,13 +60,13 @@ def measure(
     supported = [fmr for fmr in needed if needed[fmr] <= len(impostor.scores)]
     thresholds = [lowest_threshold(impostor.scores, fmr) for fmr in supported]
     own = [] if threshold is None else [threshold]
-    drawn = draw_rates(comparisons, np.array([*thresholds, *own]), draws=draws, seed=seed)
+    resampled = resample_rates(comparisons, np.array([*thresholds, *own]), draws=draws, seed=seed)
 
     def point(at: float, fmr: float | None = None) -> OperatingPoint:
-        return _point(comparisons, genuine, impostor, drawn, at, fmr)
+        return _point(comparisons, genuine, impostor, resampled, at, fmr)
 
     eer, eer_threshold, auc = _whole_curve(
-        comparisons, drawn, min(genuine, impostor, key=lambda kind: kind.independent)
+        comparisons, resampled, min(genuine, impostor, key=lambda kind: kind.independent)
     )
     return Figures(
         name=comparisons.name,
@@ -84,7 +84,7 @@ def measure(
         points=tuple(point(at, fmr) for at, fmr in zip(thresholds, supported, strict=True)),
         unsupported=tuple((fmr, pairs) for fmr, pairs in needed.items() if fmr not in supported),
         at_threshold=None if threshold is None else replace(point(threshold), source=source),
-        curve=_curve(genuine, impostor, drawn, supported),
+        curve=_curve(genuine, impostor, resampled, supported),
         xnorm=comparisons.xnorm,
         draws=draws,
     )
@@ -135,29 +135,29 @@ def _point(
     comparisons: Comparisons,
     genuine: _Kind,
     impostor: _Kind,
-    drawn: DrawnRates,
+    resampled: ResampledRates,
     threshold: float,
     fmr: float | None,
 ) -> OperatingPoint:
     """The error rates at `threshold`, which was chosen for the rate `fmr`, or given."""
-    column = drawn.column(threshold)
-    fnmr, with_failures = drawn.fnmr[:, column], drawn.fnmr_with_failures[:, column]
+    column = resampled.column(threshold)
+    fnmr, with_failures = resampled.fnmr[:, column], resampled.fnmr_with_failures[:, column]
     if fmr is not None:
         asked = np.array([fmr])
-        fnmr, with_failures = (drawn.fnmr_at_fmr(asked, with_failures=failures)[:, 0] for failures in (False, True))
+        fnmr, with_failures = (resampled.fnmr_at_fmr(asked, with_failures=failures)[:, 0] for failures in (False, True))
     pairs, matching = len(impostor.scores), len(impostor.scores) - int(np.searchsorted(impostor.scores, threshold))
     without, missed = len(genuine.scores), int(np.searchsorted(genuine.scores, threshold))
     all_genuine = int(np.count_nonzero(comparisons.same))
     return OperatingPoint(
         fmr_asked=fmr,
         threshold=threshold,
-        fmr=rate_of(matching, pairs, drawn.fmr[:, column], impostor.independent),
+        fmr=rate_of(matching, pairs, resampled.fmr[:, column], impostor.independent),
         fnmr=rate_of(missed, without, fnmr, genuine.independent),
         fnmr_with_failures=rate_of(missed + all_genuine - without, all_genuine, with_failures, genuine.independent),
     )
 
 
-def _whole_curve(comparisons: Comparisons, drawn: DrawnRates, fewer: _Kind) -> tuple[Estimate, float, float]:
+def _whole_curve(comparisons: Comparisons, resampled: ResampledRates, fewer: _Kind) -> tuple[Estimate, float, float]:
     """Equal error rate, the threshold at which it is reached, and the area under the ROC curve.
 
     fewer  the kind of which fewer pairs are independent
@@ -171,17 +171,17 @@ def _whole_curve(comparisons: Comparisons, drawn: DrawnRates, fewer: _Kind) -> t
     value, behind, way = equal_error_rate(fmr[::-1], 1 - tar[::-1])
     before, after = thresholds[::-1][[behind - 1, behind]]
     threshold = before + way * (after - before) if np.isfinite(after) else before
-    low, high = share_interval(float(value), drawn.eer(), fewer.independent, len(fewer.scores))
+    low, high = share_interval(float(value), resampled.eer(), fewer.independent, len(fewer.scores))
     return Estimate(float(value), low, high), float(threshold), float(auc(fmr, tar))
 
 
-def _curve(genuine: _Kind, impostor: _Kind, drawn: DrawnRates, fmrs: Sequence[float]) -> Curve:
+def _curve(genuine: _Kind, impostor: _Kind, resampled: ResampledRates, fmrs: Sequence[float]) -> Curve:
     """The curve at evenly spaced false match rates and at `fmrs`."""
     lowest = min(1.0, 3 / len(impostor.scores))
     count = 1 + round(_CURVE_POINTS * -np.log10(lowest))
     asked = np.unique(np.concatenate([np.geomspace(lowest, 1, count) if count > 1 else [1.0], fmrs]))[::-1]
     errors = np.searchsorted(genuine.scores, [lowest_threshold(impostor.scores, fmr) for fmr in asked])
-    of_draws = drawn.fnmr_at_fmr(asked)
+    of_draws = resampled.fnmr_at_fmr(asked)
     rates = [
         rate_of(missed, len(genuine.scores), rows, genuine.independent)
         for missed, rows in zip(errors.tolist(), of_draws.T, strict=True)

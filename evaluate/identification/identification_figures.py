@@ -5,7 +5,7 @@ from typing import Any
 
 from ..figures.figures import OperatingPoint, Rate
 
-FMR = 1e-6  # of `Identification.verification`
+FMR = 1e-6  # of `IdentificationFigures.verification`
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class RankRate:
 
 
 @dataclass(frozen=True, slots=True)
-class Identification:
+class IdentificationFigures:
     """The figures of identification; their intervals are over the people who are looked for.
 
     people, photos      who is looked for, and their photos

@@ -5,43 +5,47 @@ arXiv:1512.00596. Of each person with M photos, every photo in turn is put among
 each of the M - 1 others. A search has found it at rank r when fewer than r distractors are as similar as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.crop import CROP_SIZE
 from ...align.image_file import load_image
 from ...errors import DataError, ImageError
-from ...progress import Advance
+from ...output import Output
+from ...progress import Advance, progress
+from ..crop_embedder import CropEmbedder
 from ..figures.bootstrap import rate
 from ..figures.metrics import MARGIN, matches_allowed, pairs_needed, unit_rows
-from ..figures.pairs import draw_pairs, similarities
+from ..figures.pairs import sample_pairs, similarities
 from ..protocols.embedded_batches import embed_crops
-from ..verification import Embed
+from ..protocols.protocol_result import ProtocolResult
 from .closest_distractors import Closest, operating_point
-from .identification_figures import FMR, Identification, RankRate
-from .megaface_lists import DISTRACTORS, PROBES, MegaFaceLists
+from .identification_figures import FMR, IdentificationFigures, RankRate
+from .megaface_lists import DISTRACTORS, PROBES, MegaFaceLists, open_megaface
 
 RANKS = (1, 10, 100)
 
 
-def identify(
-    embed: Embed,
-    lists: MegaFaceLists,
-    *,
-    size: int = CROP_SIZE,
-    flip: bool = True,
-    batch: int = 64,
-    advance: Advance | None = None,
-) -> Identification:
+def identify_people(embedders: Sequence[CropEmbedder], root: Path, output: Output) -> list[ProtocolResult]:
+    """MegaFace as each network sees it; `root` holds the test pack.
+
+    Raises DataError as `open_megaface` and `identify`.
+    """
+    lists = open_megaface(root)
+    results = []
+    for embedder in embedders:
+        with progress(len(lists.probes) + len(lists.distractors), "pictures", output) as advance:
+            results.append(ProtocolResult(identifications=[identify(embedder, lists, advance=advance)]))
+    return results
+
+
+def identify(embedder: CropEmbedder, lists: MegaFaceLists, *, advance: Advance | None = None) -> IdentificationFigures:
     """Look for each person of the lists among the distractors.
 
-    embed    uint8 (N, S, S, 3) RGB → float32 (N, D), raw; given `batch` crops every time
-    size     S; a picture that is no crop of this size can't be read
-    flip     whether the mirror image's embedding is added
-    advance  is told how many pictures were done since the last call
+    embedder  a picture that is no crop of its size can't be read
+    advance   called with the number of pictures that were done since the last call
 
     Distractors are embedded, compared with all photos and forgotten, batch by batch.
 
@@ -56,12 +60,13 @@ def identify(
         def crop(number: int) -> NDArray[np.uint8]:
             path = folder / names[number]
             image = load_image(path)
+            size = embedder.size
             if image.shape != (size, size, 3):
                 raise ImageError(f"{image.shape[1]}x{image.shape[0]} pixels, not a crop of {size}x{size}", path=path)
             return image
 
-        for part in embed_crops(crop, len(names), embed, str(folder), flip=flip, batch=batch):
-            yield part.numbers, unit_rows(part.embeddings).astype(np.float32)
+        for part in embed_crops(crop, len(names), embedder):
+            yield part.numbers, unit_rows(part.vectors).astype(np.float32)
             failures.extend(part.failures)
             if advance is not None:
                 advance(part.count)
@@ -69,7 +74,7 @@ def identify(
     read = list(batches(lists.root / PROBES, lists.probes))
     numbers = np.concatenate([part for part, _ in read])  # (A,), of the photos that could be read
     people = lists.people[numbers]
-    pairs = draw_pairs(people, genuine=True, limit=len(people) ** 2)
+    pairs = sample_pairs(people, genuine=True, limit=len(people) ** 2)
     if not len(pairs):
         raise DataError(
             f"no person has two photos that can be read; the first: {failures[0]}", path=lists.root / PROBES
@@ -89,9 +94,9 @@ def identify(
     compared = np.bincount(people[pairs[:, 0]], minlength=len(photos))  # (n,), pairs
     lost = photos * (photos - 1) // 2 - compared
     needed = pairs_needed(FMR)
-    return Identification(
+    return IdentificationFigures(
         name="megaface",
-        protocol=_protocol(lists, flip),
+        protocol=_protocol(lists, embedder.flip),
         people=len(photos),
         photos=len(lists.probes),
         failed=failed,

@@ -6,22 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...processes.read_ahead import read_ahead
 from ...progress import Advance
+from ..crop_embedder import CropEmbedder
 from ..figures.comparisons import Comparisons
 from ..figures.metrics import unit_rows
-from ..verification import Embed, ahead, raw_embeddings, spans
-from .bin_sets import BinSet
+from .bin_sets import BinSet, pair_ranges
 
 
-def compare_bin(
-    embed: Embed, bin_set: BinSet, *, flip: bool = True, batch: int = 64, advance: Advance | None = None
-) -> Comparisons:
-    """The comparisons of all pairs, from which the same figures follow as from `verification.verify`.
+def compare_bin(embedder: CropEmbedder, bin_set: BinSet, *, advance: Advance | None = None) -> Comparisons:
+    """The comparisons of all pairs, from which the same figures follow as from `ten_fold_verification.verify`.
 
-    embed    uint8 (batch, S, S, 3) RGB → raw float32 (batch, D); always given `batch` images, an even number. The next
-             ones are read meanwhile
-    flip     whether the mirror image's embedding is added
-    advance  called with the number of pairs that were read
+    embedder  its batch must be even. The next images are read while it embeds
+    advance   called with the number of pairs that were read
 
     A bin file names nobody. Two images are taken for one person if they are equal or of a genuine pair, or linked by a
     chain of such. Who is on images that nothing links counts as several people, which makes intervals a little narrow.
@@ -35,23 +32,24 @@ def compare_bin(
     waiting: list[NDArray[np.uint8]] = []
     units, lengths = [], []
 
-    def read(start: int, stop: int) -> tuple[int, NDArray[np.uint8], list[bytes]]:
-        images = bin_set.images(start, stop)
-        return start, images, [hashlib.blake2b(image, digest_size=16).digest() for image in images]
+    def read(pairs: range) -> tuple[range, NDArray[np.uint8], list[bytes]]:
+        images = bin_set.images(pairs.start, pairs.stop)
+        return pairs, images, [hashlib.blake2b(image, digest_size=16).digest() for image in images]
 
     def embed_waiting() -> None:
-        summed, length = raw_embeddings(embed, np.stack(waiting[:batch]), str(bin_set.path), batch=batch, flip=flip)
-        del waiting[:batch]
-        units.append(unit_rows(summed))
-        lengths.append(length)
+        raw = embedder.raw(np.stack(waiting[: embedder.batch]))
+        del waiting[: embedder.batch]
+        units.append(unit_rows(raw.vectors))
+        lengths.append(raw.lengths)
 
-    for start, images, digests in ahead(read, spans(0, len(bin_set), batch)):
-        for number, (image, digest) in enumerate(zip(images, digests, strict=True), 2 * start):
+    parts = pair_ranges(0, len(bin_set), embedder.batch)
+    for numbers, images, digests in read_ahead(read, parts, threads=1, chunk=1, depth=2):
+        for number, (image, digest) in enumerate(zip(images, digests, strict=True), 2 * numbers.start):
             if digest not in rows:
                 rows[digest] = len(rows)
                 waiting.append(image)
             row_of[number] = rows[digest]
-        if len(waiting) >= batch:
+        if len(waiting) >= embedder.batch:
             embed_waiting()
         if advance is not None:
             advance(len(images) // 2)
@@ -60,9 +58,10 @@ def compare_bin(
     pairs = row_of.reshape(-1, 2)
     first, second = np.concatenate(units)[pairs.T]
     people = linked_people(pairs, bin_set.same)
+    contradictions = int(np.count_nonzero(~bin_set.same & (people[:, 0] == people[:, 1])))
     return Comparisons(
         name=bin_set.name,
-        protocol=_protocol(bin_set, flip, int(np.count_nonzero(~bin_set.same & (people[:, 0] == people[:, 1])))),
+        protocol=_protocol(bin_set, embedder.flip, contradictions),
         similarity=np.einsum("pd,pd->p", first, second).clip(-1, 1),
         same=bin_set.same,
         people=people,

@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.picture_files import LARGEST_CROP, is_larger_than_crop
+from ...datasets.encoded import decode
 from ...errors import DataError, ImageError, UsageError
-from ...runtime.opencv import cv2
 from ..figures.metrics import FOLDS
 from .bin_pickle import Span, read_pickle
 from .usual_sets import TARGETS
@@ -102,7 +101,7 @@ class BinSet:
                 data = data.decode("utf-8").encode("latin-1")
             except ValueError as error:
                 raise ImageError("its bytes are damaged", path=where) from error
-        return _decode(where, data)
+        return decode(where, data)
 
 
 def open_bin(path: Path) -> BinSet:
@@ -126,7 +125,9 @@ def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSe
     for stem, count in Counter(Path(f"{name}.bin").stem for name in names).items():
         if count > 1:
             raise UsageError(
-                f"--target {','.join(names)}: names {count} sets {stem}", remedy="measure one of them at a time"
+                f"target {','.join(names)}: names {count} sets {stem}",
+                remedy="measure one of them at a time",
+                argument="target",
             )
     sets = []
     for name in names:
@@ -135,30 +136,17 @@ def open_sets(root: Path, target: Sequence[str] | None, size: int) -> list[BinSe
             raise DataError(
                 f"crops of {opened.size} pixels for a network of {size}",
                 path=opened.path,
-                remedy="leave it out of --target",
+                remedy="leave it out of target",
+                argument="target",
             )
         sets.append(opened)
     return sets
 
 
-def _decode(where: str, data: bytes) -> NDArray[np.uint8]:
-    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off, and before that
-    where it is larger than a face crop.
-    """
-    too_large = is_larger_than_crop(data)
-    if too_large:
-        raise ImageError(f"{where} has more than {LARGEST_CROP} pixels a side and is no face crop")
-    # OpenCV before 4.11 paints what is missing of a JPEG grey and says nothing: its end marker must be there.
-    cut_off = data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[max(0, data.rfind(b"\xff\xda")) :]
-    try:
-        image = (
-            None
-            if cut_off or too_large is None
-            else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-        )
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ImageError(f"{where} is not a picture, or a damaged one", remedy="get the file again")
-    rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return rgb
+def pair_ranges(first: int, last: int, batch: int) -> list[range]:
+    """The pairs `first` .. `last` - 1 in parts of `batch` images, the last of fewer. Raises ValueError for an odd
+    `batch`."""
+    if batch < 2 or batch % 2:
+        raise ValueError(f"a batch of {batch} images: must be even, as pairs are not split")
+    step = batch // 2
+    return [range(start, min(start + step, last)) for start in range(first, last, step)]

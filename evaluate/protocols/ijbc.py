@@ -5,40 +5,45 @@ evaluation that InsightFace publishes with ArcFace (Deng et al., CVPR 2019, arXi
 images added, raw lengths kept, pictures weighted by the detector's score.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...align.crop import CROP_SIZE, align_face
+from ...align.crop import align_face
 from ...align.image_file import load_image
 from ...errors import DataError, ImageError
-from ...progress import Advance
+from ...output import Output
+from ...progress import Advance, progress
+from ..crop_embedder import CropEmbedder
 from ..figures.comparisons import Comparisons
-from ..verification import Embed
 from .bin_comparisons import linked_people
 from .embedded_batches import embed_crops
-from .ijbc_lists import IjbcLists
+from .ijbc_lists import IjbcLists, open_ijbc
+from .protocol_result import ComparedSet, ProtocolResult
 
 _CELLS = 1 << 22  # similarities computed at once
 
 
-def compare_ijbc(
-    embed: Embed,
-    lists: IjbcLists,
-    *,
-    size: int = CROP_SIZE,
-    flip: bool = True,
-    batch: int = 64,
-    advance: Advance | None = None,
-) -> Comparisons:
+def compare_templates(embedders: Sequence[CropEmbedder], root: Path, output: Output) -> list[ProtocolResult]:
+    """IJB-C 1:1 as each network sees it: the lists in `root`/meta, the pictures in `root`/loose_crop.
+
+    Raises DataError as `open_ijbc` and `compare_ijbc`.
+    """
+    lists = open_ijbc(root)
+    results = []
+    for embedder in embedders:
+        with progress(len(lists.names), "pictures", output) as advance:
+            results.append(ProtocolResult([ComparedSet(compare_ijbc(embedder, lists, advance=advance))]))
+    return results
+
+
+def compare_ijbc(embedder: CropEmbedder, lists: IjbcLists, *, advance: Advance | None = None) -> Comparisons:
     """The comparisons of the lists' pairs of templates.
 
-    embed    uint8 (N, S, S, 3) RGB → float32 (N, D), raw; given `batch` crops every time
-    size     S
-    flip     whether the mirror image's embedding is added
-    advance  is told how many pictures were done since the last call
+    advance  called with the number of pictures that were done since the last call
 
     A template's vector is the sum over its media of the mean of the medium's pictures: their raw embeddings, each times
     the detector's score. A picture that can't be read or aligned is left out and counted as failed; the similarity of a
@@ -55,17 +60,17 @@ def compare_ijbc(
         path = lists.folder / lists.names[number]
         image = load_image(path)
         try:
-            return align_face(image, lists.landmarks[number], size, fit="scikit-image")
+            return align_face(image, lists.landmarks[number], embedder.size, fit="scikit-image")
         except ImageError as error:
             raise ImageError(str(error), path=path) from error
 
     def weighted() -> Iterator[tuple[tuple[int, int], NDArray[np.float64]]]:
         """((template, medium), vector (D,)) of each picture that could be read."""
         nonlocal length_sum
-        for part in embed_crops(crop, len(lists.names), embed, str(lists.folder), flip=flip, batch=batch):
+        for part in embed_crops(crop, len(lists.names), embedder):
             numbers = part.numbers
             keys = zip(lists.templates[numbers].tolist(), lists.media[numbers].tolist(), strict=True)
-            yield from zip(keys, part.embeddings * lists.scores[numbers, None], strict=True)
+            yield from zip(keys, part.vectors * lists.scores[numbers, None], strict=True)
             failures.extend(part.failures)
             length_sum += float(part.lengths.sum())
             if advance is not None:
@@ -83,7 +88,7 @@ def compare_ijbc(
     people = linked_people(lists.pairs, lists.same)
     return Comparisons(
         name="ijbc",
-        protocol=_protocol(lists, count, people, flip),
+        protocol=_protocol(lists, count, people, embedder.flip),
         similarity=template_similarities(sums, lists.pairs),
         same=lists.same,
         people=people,

@@ -66,7 +66,7 @@ def from_paths(
 
 def in_turns(same: NDArray[np.bool_], seed: int = 0) -> NDArray[np.int64] | None:
     """Pairs for ten folds from a set that prescribes none, int64 (Q,): genuine and impostor by turns, so that each fold
-    has as many of both; IN_TEN_FOLDS of each at most, and no more of one kind than of the other: evenly drawn ones.
+    has as many of both; IN_TEN_FOLDS of each at most, and no more of one kind than of the other: an even sample.
 
     same  bool (P,); the same pairs for the same `seed`. None where there are fewer than five of a kind.
     """
@@ -74,8 +74,8 @@ def in_turns(same: NDArray[np.bool_], seed: int = 0) -> NDArray[np.int64] | None
     count = min(IN_TEN_FOLDS, *map(len, kinds))
     if 2 * count < FOLDS:
         return None
-    drawn = [kind[_draw(len(kind), count, seed)] for kind in kinds]
-    by_turns: NDArray[np.int64] = np.stack(drawn, axis=1).reshape(-1)
+    sampled = [kind[_sample(len(kind), count, seed)] for kind in kinds]
+    by_turns: NDArray[np.int64] = np.stack(sampled, axis=1).reshape(-1)
     return by_turns
 
 
@@ -99,7 +99,7 @@ def must_be_there(photo: Path, where: str) -> None:
     raise DataError(f"{photo}: there is no such photo", path=where)
 
 
-def _draw(total: int, count: int, seed: int) -> NDArray[np.int64]:
+def _sample(total: int, count: int, seed: int) -> NDArray[np.int64]:
     if total == count:
         return np.arange(total)
     return np.sort(np.random.default_rng(seed).choice(total, count, replace=False, shuffle=False))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluated import EvaluatedSet, Pictures
+from ..evaluated_model import EvaluatedSet
+from ..protocols.protocol_result import Pictures
 
 # Pairs of a kind that are shown.
 MOST = 12

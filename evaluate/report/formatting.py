@@ -1,9 +1,13 @@
 """Numbers as people read them, in the text of a command, in a report and in a card."""
 
 import math
+from typing import TYPE_CHECKING
 
 from ..figures.figures import Source
-from ..identification.identification_figures import FMR, Identification
+from ..identification.identification_figures import FMR, IdentificationFigures
+
+if TYPE_CHECKING:
+    from .evaluation_file import IdentificationRecord
 
 _OF = {"given": "the given", "file": "the model's own", "published": "the publisher's"}
 
@@ -38,7 +42,7 @@ def of_origin(source: Source | None) -> str:
     return "the threshold" if source is None else f"{_OF[source]} threshold"
 
 
-def identification_limits(found: Identification) -> list[str]:
+def identification_limits(found: "IdentificationFigures | IdentificationRecord") -> list[str]:
     """What could not be read or measured, a sentence without its full stop each; nothing where all could."""
     told = []
     if found.failed:

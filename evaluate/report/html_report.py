@@ -1,6 +1,7 @@
 """One self-contained HTML page of what was measured: figures, curves, the worst errors, where all of it comes from.
 
 The page needs no network and runs no script. What comes from files (names, metadata, commands) is escaped.
+Its HTML is templates/report.html.j2's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,30 +12,23 @@ from tempfile import TemporaryFile
 from ... import files
 from ...errors import UsageError
 from ...runtime import dependencies
-from ..evaluated import EvaluatedModel, EvaluatedSet
-from .formatting import counted
-from .report_sections import models_section, set_section, summary, words_section
-from .report_style import STYLE
-from .report_tables import visible
+from ..evaluated_model import EvaluatedModel
+from .rendering import render_html
+from .report_content import headline, limits, report_set
 
 SUFFIXES = (".html", ".htm")
-
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_FACES = (
-    "This report shows faces of people. They are personal data: keep this file where the photos themselves may be "
-    "kept, and give it to nobody who may not see them."
-)
 
 
 def check_target(path: Path) -> None:
     """Raises UsageError where the path is no place for a report, StorageError where nothing can be written there,
-    DependencyError where nothing can draw one. A folder that is missing is made, as by `write_report`.
+    DependencyError without matplotlib or Jinja2. A folder that is missing is made, as by `write_report`.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"can't be written as a report; end its name in {' or '.join(SUFFIXES)}", path=path)
     if path.is_dir():
         raise UsageError("is a folder", path=path, remedy="name a file for the report")
     dependencies.require("matplotlib", "eval")
+    dependencies.require("jinja2", "eval")
     with files.storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path.parent):
@@ -62,37 +56,13 @@ def _names(models: Sequence[EvaluatedModel]) -> list[str]:
 
 
 def _page(models: Mapping[str, EvaluatedModel]) -> str:
-    sets = list(dict.fromkeys(entry.comparisons.name for model in models.values() for entry in model.sets))
-    anchors = {name: f"set-{number}" for number, name in enumerate(sets, 1)}
-    links = {"summary": "Summary", **{anchors[name]: visible(name) for name in sets}}
-    links |= {"models": "The models", "words": "How to read this"}
-    sections = [
-        summary(models),
-        *(set_section(anchors[name], name, {model: _of(models[model], name) for model in models}) for name in sets),
-        models_section(models),
-        words_section(),
-    ]
-    shows_faces = any("<img " in section for section in sections)
-    return "\n".join(
-        [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            '<link rel="icon" href="data:,">',
-            f"<title>Face verification: {visible(', '.join(models))}</title>",
-            f"<style>{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>Face verification report</h1>",
-            f'<p class="soft">{counted(len(models), "model")} on {counted(len(sets), "set")} of pairs of faces</p>',
-            f'<p class="notice">{_FACES if shows_faces else "This report shows no faces."}</p>',
-            '<nav aria-label="Sections">\n<ul>',
-            *(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title in links.items()),
-            "</ul>\n</nav>\n</header>\n<main>",
-            *sections,
-            "</main>\n</body>\n</html>\n",
-        ]
+    names = dict.fromkeys(entry.comparisons.name for model in models.values() for entry in model.sets)
+    sets = [report_set(f"set-{number}", name, models) for number, name in enumerate(names, 1)]
+    return render_html(
+        "report.html.j2",
+        models=models,
+        sets=sets,
+        limits=limits(models),
+        headline=headline,
+        shows_faces=any(each.shows_faces for each in sets),
     )
-
-
-def _of(model: EvaluatedModel, name: str) -> EvaluatedSet | None:
-    """The set of that name, if the model was measured on it."""
-    return next((entry for entry in model.sets if entry.comparisons.name == name), None)

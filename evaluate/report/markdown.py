@@ -1,7 +1,6 @@
 """Markdown that shows a stranger's text as it is: none of it becomes markup, HTML, a link or a line of its own."""
 
 import re
-from collections.abc import Iterable, Sequence
 
 from ...output import printable
 
@@ -24,9 +23,3 @@ def code_block(code: str, language: str) -> str:
     longest = max(map(len, re.findall("`+", code)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{code}\n{fence}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already."""
-    lines = (head, ["---"] * len(head), *rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,6 +1,6 @@
 """The pictures of figures, as SVG to stand inside a page: ROC and DET curves, similarities, robustness.
 
-Curves are drawn as ISO/IEC 19795-1 draws them; bands and whiskers are intervals of 95 %. The same figures give the same
+Curves are plotted as in ISO/IEC 19795-1; bands and whiskers are intervals of 95 %. The same figures give the same
 text. Words, axes and grid have the page's own colour (`currentColor`) and the ground is left free, so that a picture
 suits a light page and a dark one. Models differ in colour and in line; the colours are four of those that Okabe and Ito
 chose to be told apart by colour-blind people, and the page's. A page may set `--curve-1` to `--curve-4` to others.
@@ -65,7 +65,7 @@ def roc(models: Mapping[str, Figures | None]) -> str:
     A model that is None has no curve and keeps its colour and line: the same in all pictures of a page.
     """
 
-    def draw(axes: Axes) -> None:
+    def plot(axes: Axes) -> None:
         lowest, worst = 0.1, 1.0
         for number, name, figures in _measured(models):
             curve, style = figures.curve, _style(number)
@@ -86,13 +86,13 @@ def roc(models: Mapping[str, Figures | None]) -> str:
         axes.set_xlabel("false match rate, %")
         axes.set_ylabel("true acceptance rate, %")
 
-    return _svg(draw, HEIGHT + 0.22 * len(models))
+    return _svg(plot, HEIGHT + 0.22 * len(models))
 
 
 def det(models: Mapping[str, Figures | None]) -> str:
     """False non-match rate over false match rate, both on axes of normal deviates; models as for `roc`."""
 
-    def draw(axes: Axes) -> None:
+    def plot(axes: Axes) -> None:
         rates = []
         for number, name, figures in _measured(models):
             curve, style = _part(figures.curve), _style(number)
@@ -114,13 +114,13 @@ def det(models: Mapping[str, Figures | None]) -> str:
         axes.set_xlabel("false match rate, %")
         axes.set_ylabel("false non-match rate, %")
 
-    return _svg(draw, HEIGHT + 0.22 * len(models))
+    return _svg(plot, HEIGHT + 0.22 * len(models))
 
 
 def histogram(comparisons: Comparisons, threshold: float) -> str:
     """How the similarities of genuine and of impostor pairs are spread, each as shares of its own, and a threshold."""
 
-    def draw(axes: Axes) -> None:
+    def plot(axes: Axes) -> None:
         similarity, same = comparisons.similarity[comparisons.compared], comparisons.same[comparisons.compared]
         bins = int(np.clip(np.sqrt(len(same)), *BINS))
         edges = np.histogram_bin_edges(np.append(similarity, threshold), bins)
@@ -136,7 +136,7 @@ def histogram(comparisons: Comparisons, threshold: float) -> str:
         axes.set_xlabel("similarity")
         axes.set_ylabel("pairs of the kind, %")
 
-    return _svg(draw, HEIGHT)
+    return _svg(plot, HEIGHT)
 
 
 def robustness(models: Mapping[str, Sequence[RobustnessRow]]) -> str:
@@ -146,7 +146,7 @@ def robustness(models: Mapping[str, Sequence[RobustnessRow]]) -> str:
     """
     conditions = list(dict.fromkeys((row.degradation, row.level) for rows in models.values() for row in rows))
 
-    def draw(axes: Axes) -> None:
+    def plot(axes: Axes) -> None:
         shown = [number for number, rows in enumerate(models.values()) if rows]
         for number, (name, rows) in enumerate(models.items()):
             if not rows:
@@ -172,7 +172,7 @@ def robustness(models: Mapping[str, Sequence[RobustnessRow]]) -> str:
         axes.set_xlabel("accuracy, %")
 
     rows = len(conditions) * (0.24 + 0.1 * max(0, len(models) - 1))
-    return _svg(draw, 1 + rows + 0.2 * len(models))
+    return _svg(plot, 1 + rows + 0.2 * len(models))
 
 
 def condition(degradation: str, level: str) -> str:
@@ -180,9 +180,9 @@ def condition(degradation: str, level: str) -> str:
     return "clean" if degradation == "none" else printable(f"{degradation}, {level}")
 
 
-def _svg(draw: Callable[[Axes], None], height: float) -> str:
-    """What `draw` draws, with a legend above, as an SVG element."""
-    # matplotlib's objects without pyplot: no state that others could disturb, and imported by who draws alone.
+def _svg(plot: Callable[[Axes], None], height: float) -> str:
+    """What `plot` plots, with a legend above, as an SVG element."""
+    # matplotlib's objects without pyplot, which has a state that others could disturb; slow to import.
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -196,7 +196,7 @@ def _svg(draw: Callable[[Axes], None], height: float) -> str:
         axes = figure.add_subplot()
         axes.patch.set_visible(False)
         axes.set_axisbelow(True)
-        draw(axes)
+        plot(axes)
         figure.legend(loc="outside upper left", ncols=1, handlelength=2.6, borderaxespad=0)
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
     return _for_a_page(text.getvalue())

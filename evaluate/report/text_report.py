@@ -4,25 +4,37 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..evaluated import EvaluatedSet
-from ..figures.figures import Estimate, Rate, RobustnessRow
-from ..identification.identification_figures import Identification
+from ..evaluated_model import EvaluatedModel, EvaluatedSet
+from ..figures.figures import Rate, RobustnessRow
+from ..identification.identification_figures import IdentificationFigures
 from .formatting import asked, identification_limits, interval, of_origin, percent, points
 
 _Row = tuple[str, str, str]  # figure, value, interval
 
 
-def set_in_words(evaluated: EvaluatedSet, gain: Estimate | None, first: str) -> str:
+def model_in_words(model: EvaluatedModel, first: str) -> str:
+    """The figures of a model, below what it is and how its embeddings were made; `first`: the first model's name."""
+    flip = "mirror images added" if model.flip else "without mirror images"
+    faces = "" if model.detector == "aligned" else f", faces found by {model.detector}"
+    return "\n".join(
+        [
+            f"{model.path}: {model.metadata.get('network', 'unknown network')}, {flip}{faces}",
+            *(set_in_words(entry, first) for entry in model.sets),
+            *map(identification_in_words, model.identifications),
+        ]
+    )
+
+
+def set_in_words(evaluated: EvaluatedSet, first: str) -> str:
     """The figures of a set, one a line, below its name and how its pairs came about.
 
-    gain   of its accuracy over that of the first network
-    first  that one's name
+    first  the first model's name
     """
     figures = evaluated.figures
     rows: list[_Row] = []
     if (told := figures.accuracy) is not None:
         rows.append(("accuracy", f"{percent(told.value)} ± {percent(told.std)}", interval(told.low, told.high)))
-    if gain is not None:
+    if (gain := evaluated.accuracy_gain) is not None:
         rows.append(
             (f"accuracy gain over {first}", points(gain.value), f"{points(gain.low)} to {points(gain.high)} points")
         )
@@ -40,7 +52,7 @@ def set_in_words(evaluated: EvaluatedSet, gain: Estimate | None, first: str) -> 
     return "\n".join(lines)
 
 
-def identification_in_words(found: Identification) -> str:
+def identification_in_words(found: IdentificationFigures) -> str:
     """The rates of identification, one a line, below how they came about."""
     rows = [_complement(f"rank {row.rank}", row.missed) for row in found.ranks]
     if (point := found.verification) is not None:
@@ -50,11 +62,11 @@ def identification_in_words(found: Identification) -> str:
     return "\n".join([*lines, *(f"  {told}" for told in identification_limits(found))])
 
 
-def set_fields(evaluated: EvaluatedSet, gain: Estimate | None) -> dict[str, Any]:
+def set_fields(evaluated: EvaluatedSet) -> dict[str, Any]:
     """For JSON: those of `Figures.to_dict`, `accuracy_gain` over the first network, and `robustness`, each where there
     is one."""
     fields = evaluated.figures.to_dict()
-    if gain is not None:
+    if (gain := evaluated.accuracy_gain) is not None:
         fields["accuracy_gain"] = asdict(gain)
     if evaluated.robustness:
         fields["robustness"] = [

@@ -7,34 +7,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...processes.read_ahead import read_ahead
 from ...progress import Advance
+from ..crop_embedder import CropEmbedder
 from ..figures.accuracy_gain import accuracy_change
 from ..figures.comparisons import Comparisons
 from ..figures.figures import Accuracy, Estimate, RobustnessRow
 from ..figures.measure import measure_accuracy
 from ..figures.metrics import unit_rows
-from ..protocols.bin_sets import BinSet
-from ..verification import Embed, ahead, raw_embeddings, spans
+from ..protocols.bin_sets import BinSet, pair_ranges
 from .degradations import DEGRADATIONS, Degradation
 
 
-def robustness(
-    embed: Embed,
+def measure_robustness(
+    embedder: CropEmbedder,
     bin_set: BinSet,
     clean: Comparisons,
     *,
-    flip: bool = True,
-    batch: int = 64,
     degradations: Sequence[Degradation] = DEGRADATIONS,
     advance: Advance | None = None,
 ) -> tuple[RobustnessRow, ...]:
     """A row for the clean set, then one for each degradation.
 
-    embed    uint8 (batch, S, S, 3) RGB → raw float32 (batch, D); always given `batch` images. The next ones are read
-             and degraded meanwhile
-    clean    what `bin_comparisons.compare_bin` gave for this set with this `embed` and this `flip`
-    flip     whether the mirror image's embedding is added, also the degraded picture's
-    advance  called with the number of pairs that were done, each with all degradations
+    embedder  adds the mirror image's embedding, where it does, also to the degraded picture's. The next images are read
+              and degraded while it embeds
+    clean     what `bin_comparisons.compare_bin` gave for this set with this `embedder`
+    advance   called with the number of pairs that were done, each with all degradations
 
     Each degraded probe is compared with its clean first picture; a pair's number decides what is left to chance. The
     intervals are over the people of `clean`, those of the changes over the same people in the same pairs.
@@ -43,17 +41,17 @@ def robustness(
     """
     similarity = np.empty((len(degradations), len(bin_set)), dtype=np.float64)
 
-    def read(start: int, stop: int) -> tuple[int, list[NDArray[np.uint8]]]:
-        images = bin_set.images(start, stop)
-        probes = list(enumerate(images[1::2], start))
+    def read(pairs: range) -> tuple[range, list[NDArray[np.uint8]]]:
+        images = bin_set.images(pairs.start, pairs.stop)
+        probes = list(enumerate(images[1::2], pairs.start))
         degraded = [np.stack([each.apply(probe, number) for number, probe in probes]) for each in degradations]
-        return start, [images[0::2], *degraded]
+        return pairs, [images[0::2], *degraded]
 
-    for start, pictures in ahead(read, spans(0, len(bin_set), 2 * batch)):
-        summed = (raw_embeddings(embed, each, str(bin_set.path), batch=batch, flip=flip)[0] for each in pictures)
-        first, *probes = map(unit_rows, summed)
+    parts = pair_ranges(0, len(bin_set), 2 * embedder.batch)
+    for pairs, pictures in read_ahead(read, parts, threads=1, chunk=1, depth=2):
+        first, *probes = (unit_rows(embedder.raw(each).vectors) for each in pictures)
         for row, units in enumerate(probes):
-            similarity[row, start : start + len(first)] = np.einsum("pd,pd->p", first, units).clip(-1, 1)
+            similarity[row, pairs.start : pairs.stop] = np.einsum("pd,pd->p", first, units).clip(-1, 1)
         if advance is not None:
             advance(len(first))
     as_it_is = _accuracy(clean)

@@ -5,12 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..output import Output, printable
+from ..output import Output, printable, shortened
 
 if TYPE_CHECKING:
     from ..export import Summary
-
-LONGEST = 160  # characters of a metadata value; some hold whole tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +42,3 @@ def _in_words(summary: "Summary") -> str:
         lines.append(("weights", f"also in other files, which were not read: {', '.join(summary.external_files)}"))
     lines += [("metadata", f"{key} = {shortened(value)}") for key, value in summary.metadata.items()]
     return "\n".join(f"{label:<11} {printable(text)}" for label, text in lines)
-
-
-def shortened(text: str) -> str:
-    """A metadata value, cut after LONGEST characters."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"

@@ -16,13 +16,14 @@ from onnx import TensorProto, helper
 
 from sface import __version__, progress
 from sface.cli.dispatch import main
-from sface.cli.eval import PROTOCOLS
-from sface.cli.inspect import LONGEST
+from sface.evaluate import evaluation
+from sface.evaluate.protocols.bin_protocol import compare_bins
 from sface.evaluate.protocols.bin_sets import open_bin
 from sface.evaluate.report.evaluation_file import read_evaluations
-from sface.evaluate.verification import VerificationResult, verify
+from sface.evaluate.ten_fold_verification import VerificationResult, verify
 from sface.files import sha256
 from sface.infer import FaceEmbedder
+from sface.output import LONGEST_VALUE
 
 from ..people_photos import draw_people, pattern, told
 from ..tiny_models import DIMENSION, floats, raw_metadata, write_graph, write_model
@@ -193,10 +194,10 @@ def test_figures_are_told_where_the_report_cannot_be_written(
     model: Path, bins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Known before, it ends the command; found out afterwards, figures stand beside it, and a card can be made."""
-    compare, measured = PROTOCOLS["bin"], list[Any]()
+    compare, measured = compare_bins, list[Any]()
 
-    def compared(*arguments: Any) -> Any:
-        found = compare(*arguments)
+    def compared(*arguments: Any, **options: Any) -> Any:
+        found = compare(*arguments, **options)
         folder.rmdir()
         folder.touch()
         measured.append(found)
@@ -205,7 +206,7 @@ def test_figures_are_told_where_the_report_cannot_be_written(
     folder = tmp_path / "reports"
     call = [model, "--data", bins, "--target", "lfw"]
     targets = evaluate(capsys, *call)["targets"]
-    monkeypatch.setitem(PROTOCOLS, "bin", compared)
+    monkeypatch.setattr(evaluation, "compare_bins", compared)
     code, fields = told(["eval", *call, "--report", model / "report.html"], capsys)
     assert (code, list(fields), measured) == (6, ["error"], [])
     code, fields = told(["eval", *call, "--report", folder / "report.html"], capsys)
@@ -231,7 +232,7 @@ def test_a_damaged_set_is_told_beside_the_others(
     assert fields["targets"] == evaluate(capsys, *call[1:], "mine")["targets"]
     assert fields["report"] == str(page)
     assert fields["error"]["code"] == "data"
-    broken = f"{tmp_path / 'broken.bin'}: image 30 is not a picture, or a damaged one; get the file again"
+    broken = f"{tmp_path / 'broken.bin'}: image 30: not an image, or a damaged one"
     friends = "friends: has no impostor pair; error rates take pairs of both kinds"
     assert fields["error"]["message"] == f"{broken}; {friends}"
     code, fields = told([*call, "friends"], capsys)
@@ -261,7 +262,7 @@ def test_long_metadata_are_cut(bins: Path, tmp_path: Path, capsys: pytest.Captur
     fields = raw_metadata(training_set="x" * 10**6, threshold_people=10**3999)
     model = write_model(tmp_path / "model.onnx", metadata=fields)
     found = evaluate(capsys, model, "--data", bins, "--target", "lfw")["metadata"]
-    assert found["training_set"] == "x" * LONGEST + "… (1,000,000 characters)"
+    assert found["training_set"] == "x" * LONGEST_VALUE + "… (1,000,000 characters)"
     assert len(found["threshold_people"]) < 200
     assert main(["card", str(model)]) == 0
     assert len(capsys.readouterr().out) < 20_000
@@ -337,14 +338,14 @@ def test_calls_that_end_with_one_line(
         ([model, "--data", bins, "--threshold", "1.5"], 2, "threshold 1.5: must be a cosine"),
         ([model, "--data", bins, "--report", "report.pdf"], 2, "report.pdf: can't be written as a report"),
         ([model, "--data", bins, "--protocol", "lfw"], 2, "--protocol"),
-        ([model, "--data", bins, "--aligned"], 2, "--aligned: is for --protocol lfw-photos or folders or pairs"),
+        ([model, "--data", bins, "--aligned"], 2, "--aligned: is for protocol lfw-photos or folders or pairs"),
         ([model, "--data", bins, "--detector", "mtcnn"], 2, "--detector: is for"),
-        ([model, "--data", bins, "--list", "pairs.txt"], 2, "--list: is for --protocol lfw-photos or pairs"),
-        ([model, "--data", bins, "--pairs", "9"], 2, "--pairs: is for --protocol folders"),
-        ([model, "--data", bins, "--pairs", "0"], 2, "--pairs: is for --protocol folders"),
+        ([model, "--data", bins, "--list", "pairs.txt"], 2, "--list: is for protocol lfw-photos or pairs"),
+        ([model, "--data", bins, "--pairs", "9"], 2, "--pairs: is for protocol folders"),
+        ([model, "--data", bins, "--pairs", "0"], 2, "--pairs: is for protocol folders"),
         ([model, *folders, "--pairs", "0"], 2, "--pairs 0: must be 1 or more"),
-        ([model, *folders, "--target", "lfw"], 2, "--target: is for --protocol bin"),
-        ([model, *folders, "--robustness"], 2, "--robustness: is for --protocol bin"),
+        ([model, *folders, "--target", "lfw"], 2, "--target: is for protocol bin"),
+        ([model, *folders, "--robustness"], 2, "--robustness: is for protocol bin"),
         ([model, *folders, "--aligned", "--detector", "mtcnn"], 2, "no face is looked for in aligned crops"),
         ([model, *folders, "--detector", tmp_path / "none.onnx"], 5, "none.onnx"),
         ([model, "--data", people, "--protocol", "pairs"], 6, "pairs.csv: can't be read"),

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sface.evaluate.evaluated import EvaluatedModel, EvaluatedSet, Pictures
+from sface.evaluate.evaluated_model import EvaluatedModel, EvaluatedSet
 from sface.evaluate.figures.comparisons import Comparisons
 from sface.evaluate.figures.figures import Accuracy, Estimate, RobustnessRow, Source
 from sface.evaluate.figures.measure import measure
-from sface.evaluate.report.evaluation_file import Evaluation, read_evaluations
+from sface.evaluate.protocols.protocol_result import Pictures
+from sface.evaluate.report.evaluation_file import EvaluationRecord, read_evaluations
 
 DRAWS = 20
 SHA256 = "ab" * 32
@@ -66,7 +67,7 @@ def evaluated_model(
     """A model that was measured on these sets."""
     command = f"sface eval {name} --data faces --report report.html"
     fields = METADATA if metadata is None else metadata
-    return EvaluatedModel(name, "5f" * 32, fields, detector, True, command, "0.1.0", sets)
+    return EvaluatedModel(name, "5f" * 32, "CPUExecutionProvider", fields, detector, True, command, "0.1.0", sets)
 
 
 def robustness_rows(clean: Accuracy, *falls: float) -> tuple[RobustnessRow, ...]:
@@ -100,7 +101,7 @@ def write_evaluations(path: Path, values: Any) -> Path:
     return path
 
 
-def read_evaluation(path: Path, values: Any) -> Evaluation:
+def read_evaluation(path: Path, values: Any) -> EvaluationRecord:
     """The one evaluation of `values`, written and read again."""
     (evaluation,) = read_evaluations(write_evaluations(path, values))
     return evaluation

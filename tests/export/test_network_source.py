@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from sface.errors import CheckpointError, UsageError
+from sface.evaluate.crop_embedder import Embed
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import Embed, pair_distances, verify
+from sface.evaluate.ten_fold_verification import pair_distances, verify
 from sface.export import export
 from sface.export.network_source import open_source
 from sface.models import NetworkConfig

@@ -15,7 +15,7 @@ import pytest
 from sface.cli.dispatch import main
 from sface.errors import DataError
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import VerificationResult, pair_distances, verify
+from sface.evaluate.ten_fold_verification import VerificationResult, pair_distances, verify
 from sface.models.weights.checkpoint import load_checkpoint, open_checkpoint
 from sface.output import Output
 from sface.train import loop

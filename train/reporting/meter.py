@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DivergedError
-from ...evaluate.verification import VerificationResult
+from ...evaluate.ten_fold_verification import VerificationResult
 from ...output import Output
 from ...processes.ranks import rank, sum_over_ranks, world_size
 from ..config import TrainConfig

@@ -18,7 +18,7 @@ from ...output import Output
 from .run_log import LOG, read_records
 
 if TYPE_CHECKING:
-    from ...evaluate.verification import VerificationResult
+    from ...evaluate.ten_fold_verification import VerificationResult
     from .tensorboard import EventFile
 
 # Between two verifications the curves are drawn at most once a minute, and in at most one percent of the time.

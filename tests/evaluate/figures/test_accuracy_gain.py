@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sface.evaluate.evaluated import EvaluatedSet
+from sface.evaluate.evaluated_model import EvaluatedSet
 from sface.evaluate.figures.accuracy_gain import accuracy_change, accuracy_gain
 from sface.evaluate.figures.bootstrap import difference
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sface.evaluate.figures.bootstrap import weighted_counts
-from sface.evaluate.figures.bootstrap_rates import LEVELS, draw_rates, equal_error_rate
+from sface.evaluate.figures.bootstrap_rates import LEVELS, equal_error_rate, resample_rates
 from sface.evaluate.figures.comparisons import Comparisons
 
 PEOPLE, DRAWS = 9, 25
@@ -49,7 +49,7 @@ def rates_at(
 @pytest.mark.parametrize("ties", [False, True])
 def test_rates_of_each_draw_at_each_threshold(ties: bool) -> None:
     comparisons = drawn_set(120, ties=ties, failures=0.1)
-    drawn = draw_rates(comparisons, np.array([0.3, 0.31415]), draws=DRAWS, seed=5)
+    drawn = resample_rates(comparisons, np.array([0.3, 0.31415]), draws=DRAWS, seed=5)
     weights = pair_weights(comparisons, 5)
     assert drawn.thresholds[drawn.column(0.31415)] == 0.31415
     assert (np.diff(drawn.thresholds) > 0).all()
@@ -65,7 +65,7 @@ def test_rates_of_each_draw_at_each_threshold(ties: bool) -> None:
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_threshold_is_chosen_anew_in_each_draw(ties: bool) -> None:
     comparisons = drawn_set(120, ties=ties, failures=0.1)
-    drawn = draw_rates(comparisons, np.array([]), draws=DRAWS, seed=5)
+    drawn = resample_rates(comparisons, np.array([]), draws=DRAWS, seed=5)
     asked = np.array([1, 0.5, 0.29, 0.1, 0.05, 0.001])
     plain, with_failures = drawn.fnmr_at_fmr(asked), drawn.fnmr_at_fmr(asked, with_failures=True)
     weights = pair_weights(comparisons, 5)
@@ -83,7 +83,7 @@ def test_the_threshold_is_chosen_anew_in_each_draw(ties: bool) -> None:
 @pytest.mark.parametrize("ties", [False, True])
 def test_equal_error_rates_lie_where_the_lines_cross(ties: bool) -> None:
     comparisons = drawn_set(120, ties=ties)
-    drawn = draw_rates(comparisons, np.array([]), draws=DRAWS, seed=1)
+    drawn = resample_rates(comparisons, np.array([]), draws=DRAWS, seed=1)
     for draw, eer in enumerate(drawn.eer()):
         fine = np.linspace(0, len(drawn.thresholds) - 1, 200_001)
         steps = np.arange(len(drawn.thresholds))
@@ -105,7 +105,7 @@ def test_a_draw_without_pairs_of_a_kind_has_no_rates() -> None:
     people = np.concatenate([np.stack([np.arange(5)] * 2, axis=1), np.stack(np.triu_indices(30, 1), axis=1)])
     similarity, same = np.random.default_rng(0).normal(0, 0.2, len(people)), np.arange(len(people)) < 5
     comparisons = Comparisons("drawn", "drawn", similarity, same, people.astype(np.int32), None, 30, 0)
-    drawn = draw_rates(comparisons, np.array([]), draws=3000, seed=0)
+    drawn = resample_rates(comparisons, np.array([]), draws=3000, seed=0)
     lost = np.isnan(drawn.fnmr[:, 0])
     assert 2 < lost.sum() < 40
     assert np.isnan(drawn.eer()[lost]).all()
@@ -116,7 +116,7 @@ def test_a_draw_without_pairs_of_a_kind_has_no_rates() -> None:
 def test_kinds_of_pairs_that_show_too_few_people() -> None:
     comparisons = drawn_set(120, ties=False)
     comparisons.people[comparisons.same] %= 4
-    drawn = draw_rates(comparisons, np.array([]), draws=20, seed=0)
+    drawn = resample_rates(comparisons, np.array([]), draws=20, seed=0)
     assert np.isnan(drawn.fnmr).all()
     assert np.isnan(drawn.fnmr_with_failures).all()
     assert not np.isnan(drawn.fmr).any()
@@ -124,7 +124,7 @@ def test_kinds_of_pairs_that_show_too_few_people() -> None:
 
 def test_large_sets_are_summed_up_at_fewer_thresholds() -> None:
     comparisons = drawn_set(60_000, ties=False)
-    drawn = draw_rates(comparisons, np.array([]), draws=DRAWS, seed=0)
+    drawn = resample_rates(comparisons, np.array([]), draws=DRAWS, seed=0)
     assert len(drawn.thresholds) < 2 * LEVELS + 2
     asked = np.array([0.3, 0.1, 0.01, 0.001])
     found, weights = drawn.fnmr_at_fmr(asked), pair_weights(comparisons, 0)

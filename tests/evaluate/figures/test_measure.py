@@ -311,7 +311,7 @@ def test_small_sets_of_all_kinds(pairs: list[tuple[int, bool, int, int, bool]]) 
 
 def test_it_needs_neither_jittor_nor_onnx() -> None:
     code = (
-        "import sys, sface.evaluate.measure, sface.evaluate.protocols.bin_comparisons; "
+        "import sys, sface.evaluate.figures.measure, sface.evaluate.protocols.bin_comparisons; "
         "print([name for name in ('jittor', 'onnx', 'onnxruntime', 'sklearn', 'scipy') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

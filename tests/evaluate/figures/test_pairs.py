@@ -1,50 +1,11 @@
-"""Folders of people, and pairs of their faces."""
+"""Pairs of people's faces, and their similarities."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sface.errors import DataError
-from sface.evaluate.figures.pairs import draw_pairs, people_in, similarities
-
-
-def put(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"photo")
-
-
-def test_people_and_photos_come_sorted_without_what_is_hidden(tmp_path: Path) -> None:
-    put(tmp_path, "b/2.jpg", "b/1.JPG", "a/x.png", "a/.thumb.png", ".cache/1.jpg", ".cache/2.jpg", "list.txt")
-    put(tmp_path, "a/notes.txt", "a/Thumbs.db", "b/jpg", "c/notes.txt")
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "a" / "folder.jpg").mkdir()
-    assert people_in(tmp_path) == {
-        "a": [tmp_path / "a" / "x.png"],
-        "b": [tmp_path / "b" / "1.JPG", tmp_path / "b" / "2.jpg"],
-    }
-    assert list(people_in(tmp_path)) == ["a", "b"]
-
-
-def test_a_folder_without_enough_people(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such folder"):
-        people_in(tmp_path / "nowhere")
-    put(tmp_path, "photo.jpg")
-    with pytest.raises(DataError, match=r"photo\.jpg: not a folder"):
-        people_in(tmp_path / "photo.jpg")
-    with pytest.raises(DataError, match="photos of 0 people"):
-        people_in(tmp_path)
-    put(tmp_path, "a/1.jpg", "a/2.jpg")
-    with pytest.raises(DataError, match="photos of 1 people"):
-        people_in(tmp_path)
-
-
-def test_a_folder_in_which_nobody_has_two_photos(tmp_path: Path) -> None:
-    put(tmp_path, "a/1.jpg", "b/1.jpg", "c/1.jpg")
-    with pytest.raises(DataError, match="nobody in it has two photos"):
-        people_in(tmp_path)
+from sface.evaluate.figures.pairs import sample_pairs, similarities
 
 
 def as_set(pairs: np.ndarray) -> set[frozenset[int]]:
@@ -60,7 +21,7 @@ def test_all_pairs_of_a_small_set(labels: list[int]) -> None:
         expected = {
             frozenset((a, b)) for a, b in combinations(range(len(labels)), 2) if (labels[a] == labels[b]) == genuine
         }
-        pairs = draw_pairs(array, genuine=genuine)
+        pairs = sample_pairs(array, genuine=genuine)
         assert pairs.shape == (len(expected), 2)
         assert pairs.dtype == np.int64
         assert as_set(pairs) == expected
@@ -69,19 +30,19 @@ def test_all_pairs_of_a_small_set(labels: list[int]) -> None:
 @pytest.mark.parametrize("genuine", [True, False])
 def test_a_drawn_part_is_a_part_and_the_same_for_the_same_seed(genuine: bool) -> None:
     labels = np.random.default_rng(0).integers(0, 8, 60)
-    whole = as_set(draw_pairs(labels, genuine=genuine))
-    part = draw_pairs(labels, genuine=genuine, limit=150, seed=1)
+    whole = as_set(sample_pairs(labels, genuine=genuine))
+    part = sample_pairs(labels, genuine=genuine, limit=150, seed=1)
     assert len(part) == 150 < len(whole)
     assert as_set(part) < whole
-    assert np.array_equal(part, draw_pairs(labels, genuine=genuine, limit=150, seed=1))
-    assert as_set(part) != as_set(draw_pairs(labels, genuine=genuine, limit=150, seed=2))
+    assert np.array_equal(part, sample_pairs(labels, genuine=genuine, limit=150, seed=1))
+    assert as_set(part) != as_set(sample_pairs(labels, genuine=genuine, limit=150, seed=2))
 
 
 def test_pairs_are_drawn_evenly() -> None:
     labels = np.repeat([0, 1, 2], [12, 3, 5])
     counts = np.zeros((20, 20))
     for seed in range(2000):
-        first, second = draw_pairs(labels, genuine=False, limit=11, seed=seed).T
+        first, second = sample_pairs(labels, genuine=False, limit=11, seed=seed).T
         np.add.at(counts, (first, second), 1)
     drawn = (counts + counts.T)[labels[:, None] != labels[None, :]]
     pairs = len(drawn) // 2
@@ -92,7 +53,7 @@ def test_pairs_are_drawn_evenly() -> None:
 
 def test_a_set_too_large_to_list_its_pairs() -> None:
     labels = np.arange(200_000) // 4
-    pairs = draw_pairs(labels, genuine=False, limit=1000)
+    pairs = sample_pairs(labels, genuine=False, limit=1000)
     assert len(as_set(pairs)) == 1000
     assert (labels[pairs[:, 0]] != labels[pairs[:, 1]]).all()
     assert pairs.max() > 150_000

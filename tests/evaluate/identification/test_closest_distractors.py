@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sface.evaluate.figures.bootstrap import DRAWS, share_interval, weighted_counts
 from sface.evaluate.figures.metrics import MARGIN, lowest_threshold
-from sface.evaluate.figures.pairs import draw_pairs, similarities
+from sface.evaluate.figures.pairs import sample_pairs, similarities
 from sface.evaluate.identification.closest_distractors import Closest, operating_point
 
 PEOPLE = np.repeat(np.arange(7, dtype=np.int32), [3, 5, 4, 2, 6, 4, 3])
@@ -66,7 +66,7 @@ def searched(distractors: int = 150) -> tuple[Closest, NDArray[np.float64], NDAr
     first, others = photos(), units(3, distractors)
     closest = Closest(first, 1, int(FMR * len(first) * distractors))
     closest.add(others)
-    pairs = draw_pairs(PEOPLE, genuine=True)
+    pairs = sample_pairs(PEOPLE, genuine=True)
     return closest, (first @ others.T).astype(np.float64), similarities(first, pairs), PEOPLE[pairs[:, 0]]
 
 
@@ -87,7 +87,7 @@ def test_the_rates_are_those_of_all_pairs() -> None:
 def test_a_threshold_between_neighbours_and_one_above_all() -> None:
     """As `lowest_threshold` has them: what may match does, although what may not is nearly as similar."""
     first = np.eye(1, 2, dtype=np.float32).repeat(len(PEOPLE), axis=0)
-    pairs = draw_pairs(PEOPLE, genuine=True)
+    pairs = sample_pairs(PEOPLE, genuine=True)
     for highest, matching in (([0.6, 0.6 + 4e-7], len(PEOPLE)), ([1, 1], 0)):
         cosines = np.array([*highest, *[0.1] * 148])
         others = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
@@ -121,7 +121,7 @@ def test_without_an_error_three_of_the_people_are_left() -> None:
     first, others = np.eye(8, dtype=np.float32)[PEOPLE], np.eye(1, 8, 7, dtype=np.float32).repeat(150, axis=0)
     closest = Closest(first, 1, int(FMR * len(first) * 150))
     closest.add(others)
-    pairs = draw_pairs(PEOPLE, genuine=True)
+    pairs = sample_pairs(PEOPLE, genuine=True)
     kept = pairs[PEOPLE[pairs[:, 0]] < 5]
     lost = np.bincount(PEOPLE[pairs[:, 0]]) * (np.arange(7) >= 5)
     point = operating_point(FMR, closest, PEOPLE, similarities(first, kept), PEOPLE[kept[:, 0]], lost)

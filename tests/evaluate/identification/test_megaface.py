@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ from PIL import Image
 
 from sface.align.image_file import load_image
 from sface.errors import DataError
+from sface.evaluate.crop_embedder import CropEmbedder, Embed
 from sface.evaluate.identification import megaface
-from sface.evaluate.identification.identification_figures import Identification
+from sface.evaluate.identification.identification_figures import IdentificationFigures
 from sface.evaluate.identification.megaface import identify
 from sface.evaluate.identification.megaface_lists import open_megaface
 
@@ -59,7 +59,7 @@ def own_pack(pack: Path, tmp_path: Path) -> Path:
     return shutil.copytree(pack, tmp_path / "pack")
 
 
-def embedder(dimension: int = 6) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+def projection(dimension: int = 6) -> Embed:
     """A fixed random projection of the pixels."""
     weights = np.random.default_rng(2).normal(size=(SIZE * SIZE * 3, dimension))
 
@@ -69,14 +69,18 @@ def embedder(dimension: int = 6) -> Callable[[NDArray[np.uint8]], NDArray[np.flo
     return embed
 
 
+def embedder(embed: Embed | None = None, *, batch: int = 64, flip: bool = True) -> CropEmbedder:
+    return CropEmbedder(embed or projection(), "network", SIZE, batch, flip)
+
+
 def unit(path: Path, flip: bool) -> NDArray[np.float64] | None:
     try:
         crop = load_image(path)[None]
     except Exception:
         return None
-    vector = embedder()(crop)[0].astype(float)
+    vector = projection()(crop)[0].astype(float)
     if flip:
-        vector += embedder()(np.ascontiguousarray(crop[:, :, ::-1]))[0]
+        vector += projection()(np.ascontiguousarray(crop[:, :, ::-1]))[0]
     return np.asarray(vector / np.linalg.norm(vector))
 
 
@@ -98,7 +102,7 @@ def ranks_by_hand(root: Path, flip: bool) -> list[float]:
     return ranks
 
 
-def missed(result: Identification) -> dict[int, int]:
+def missed(result: IdentificationFigures) -> dict[int, int]:
     return {row.rank: row.missed.errors for row in result.ranks}
 
 
@@ -106,7 +110,7 @@ def missed(result: Identification) -> dict[int, int]:
 def test_the_ranks_are_those_of_the_protocol(pack: Path, flip: bool) -> None:
     told: list[int] = []
     lists = open_megaface(pack)
-    result = identify(embedder(), lists, size=SIZE, flip=flip, batch=7, advance=lambda n=1: told.append(n))
+    result = identify(embedder(flip=flip, batch=7), lists, advance=lambda n=1: told.append(n))
     ranks = ranks_by_hand(pack, flip)
     assert len(ranks) == SEARCHES == result.searches
     assert missed(result) == {rank: sum(one > rank for one in ranks) for rank in (1, 10, 100)}
@@ -120,7 +124,7 @@ def test_the_ranks_are_those_of_the_protocol(pack: Path, flip: bool) -> None:
 
 
 def test_a_rank_has_an_interval_over_people(pack: Path) -> None:
-    for row in identify(embedder(), open_megaface(pack), size=SIZE).ranks:
+    for row in identify(embedder(), open_megaface(pack)).ranks:
         assert 0 <= row.missed.low < row.missed.value < row.missed.high <= 1
         assert row.missed.high - row.missed.low > 0.05
 
@@ -131,9 +135,9 @@ def test_the_network_gets_as_many_crops_as_asked_for(pack: Path, batch: int) -> 
 
     def watching(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         counts.add(crops.shape)
-        return embedder()(crops)
+        return projection()(crops)
 
-    identify(watching, open_megaface(pack), size=SIZE, batch=batch)
+    identify(embedder(watching, batch=batch), open_megaface(pack))
     assert counts == {(batch, SIZE, SIZE, 3)}
 
 
@@ -141,7 +145,7 @@ def test_pictures_that_cant_be_used(own_pack: Path) -> None:
     (own_pack / "facescrub_images" / "Cy" / "Cy_1.png").unlink()
     Image.new("RGB", (20, 20)).save(own_pack / "facescrub_images" / "Bo" / "Bo_0.png")  # no crop of that size
     (own_pack / "megaface_images" / "3/3@N00/3_0.png").write_bytes(b"")
-    result = identify(embedder(), open_megaface(own_pack), size=SIZE)
+    result = identify(embedder(), open_megaface(own_pack))
     assert (result.photos, result.failed) == (20, 2)
     assert (result.distractors, result.distractors_failed) == (DISTRACTORS - 1, 1)
     (own_pack / "facescrub_images" / "Bo" / "Bo_0.png").unlink()
@@ -154,7 +158,7 @@ def test_pictures_that_cant_be_used(own_pack: Path) -> None:
 def test_noises_are_told(own_pack: Path) -> None:
     (own_pack / "facescrub_noises.txt").write_text("Di_1.png\n")
     (own_pack / "megaface_noises.txt").write_text("3/3@N00/3_0.png\n4/4@N00/4_0.png\n")
-    result = identify(embedder(), open_megaface(own_pack), size=SIZE)
+    result = identify(embedder(), open_megaface(own_pack))
     assert result.noisy == (1, 2)
     assert result.searches == SEARCHES - 4
     assert result.distractors == DISTRACTORS - 2
@@ -173,19 +177,19 @@ def test_perfect_embeddings_miss_nothing_and_equal_ones_everything(pack: Path) -
     def perfect(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return vectors[[order.get(numbers.get(crop.tobytes(), -1), 0) for crop in crops]]
 
-    result = identify(perfect, lists, size=SIZE, flip=False)
+    result = identify(embedder(perfect, flip=False), lists)
     assert missed(result) == {1: 0, 10: 0, 100: 0}
     assert result.ranks[0].missed.high == pytest.approx(3 / 6)  # of six people
-    equal = identify(lambda crops: np.full((len(crops), 3), 0.7, np.float32), lists, size=SIZE)
+    equal = identify(embedder(lambda crops: np.full((len(crops), 3), 0.7, np.float32)), lists)
     assert missed(equal) == dict.fromkeys((1, 10, 100), SEARCHES)
 
 
 def test_verification_takes_enough_impostor_pairs(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lists = open_megaface(pack)
-    result = identify(embedder(), lists, size=SIZE)
+    result = identify(embedder(), lists)
     assert (result.verification, result.impostors_needed) == (None, 3_000_000)
     monkeypatch.setattr(megaface, "FMR", 0.01)
-    point = identify(embedder(), lists, size=SIZE).verification
+    point = identify(embedder(), lists).verification
     assert point is not None
     units = [unit(pack / "facescrub_images" / path, True) for path in lists.probes]
     others = [unit(pack / "megaface_images" / path, True) for path in lists.distractors]
@@ -205,7 +209,7 @@ def test_verification_takes_enough_impostor_pairs(pack: Path, monkeypatch: pytes
 
 def test_the_figures_go_into_json(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(megaface, "FMR", 0.01)
-    result = identify(embedder(), open_megaface(pack), size=SIZE)
+    result = identify(embedder(), open_megaface(pack))
     told = json.loads(json.dumps(result.to_dict()))
     assert told["searches"] == SEARCHES
     assert told["noisy"] == [0, 0]
@@ -215,13 +219,13 @@ def test_the_figures_go_into_json(pack: Path, monkeypatch: pytest.MonkeyPatch) -
     assert result.verification is not None
     assert told["verification"]["tar"] == pytest.approx(1 - result.verification.fnmr.value)
     monkeypatch.undo()
-    assert identify(embedder(), open_megaface(pack), size=SIZE).to_dict()["verification"] is None
+    assert identify(embedder(), open_megaface(pack)).to_dict()["verification"] is None
 
 
 def test_ranks_beyond_the_gallery_are_left_out(own_pack: Path) -> None:
     path = own_pack / "devkit" / "templatelists" / "megaface_features_list.json_1000000_1"
     path.write_text(json.dumps({"path": json.loads(path.read_text())["path"][:50]}))
-    assert [row.rank for row in identify(embedder(), open_megaface(own_pack), size=SIZE).ranks] == [1, 10]
+    assert [row.rank for row in identify(embedder(), open_megaface(own_pack)).ranks] == [1, 10]
 
 
 @pytest.mark.parametrize(
@@ -235,4 +239,4 @@ def test_without_pictures(folder: str, message: str, own_pack: Path) -> None:
     for path in (own_pack / folder).rglob("*.png"):
         path.write_bytes(b"")
     with pytest.raises(DataError, match=message):
-        identify(embedder(), open_megaface(own_pack), size=SIZE)
+        identify(embedder(), open_megaface(own_pack))

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from sface.errors import DataError, ImageError
+from sface.evaluate.crop_embedder import CropEmbedder, Embed
 from sface.evaluate.figures.measure import measure
 from sface.evaluate.protocols.bin_comparisons import compare_bin, linked_people
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import pair_distances, verify
+from sface.evaluate.ten_fold_verification import pair_distances, verify
 
 SIZE, PEOPLE, PHOTOS, PAIRS = 12, 9, 4, 70
 
@@ -61,10 +62,14 @@ def projected(images: np.ndarray) -> np.ndarray:
     return ((images.reshape(len(images), -1) / 255 - 0.5) @ PROJECTION).astype(np.float32)
 
 
+def embedder(embed: Embed = projected, *, batch: int = 64, flip: bool = True) -> CropEmbedder:
+    return CropEmbedder(embed, "network", SIZE, batch, flip)
+
+
 @pytest.mark.parametrize("flip", [True, False])
 @pytest.mark.parametrize("batch", [2, 16, 64, 512])
 def test_its_figures_are_those_of_the_plain_protocol(flip: bool, batch: int, small: BinSet) -> None:
-    comparisons = compare_bin(projected, small, flip=flip, batch=batch)
+    comparisons = compare_bin(embedder(flip=flip, batch=batch), small)
     plain = verify(projected, small, flip=flip)
     distances, _ = pair_distances(projected, small, 0, PAIRS, flip=flip)
     assert comparisons.similarity == pytest.approx(1 - distances / 2, abs=1e-12)
@@ -81,8 +86,9 @@ def test_its_figures_are_those_of_the_plain_protocol(flip: bool, batch: int, sma
 
 
 def test_by_default_mirror_images_are_added(small: BinSet) -> None:
-    default, without = compare_bin(projected, small), compare_bin(projected, small, flip=False)
-    assert np.array_equal(default.similarity, compare_bin(projected, small, flip=True).similarity)
+    default = compare_bin(CropEmbedder(projected, "network", SIZE), small)
+    without = compare_bin(embedder(flip=False), small)
+    assert np.array_equal(default.similarity, compare_bin(embedder(), small).similarity)
     assert np.abs(default.similarity - without.similarity).max() > 1e-2
 
 
@@ -95,7 +101,7 @@ def test_equal_images_are_embedded_once(small: BinSet) -> None:
         seen.extend(image.tobytes() for image in images)
         return projected(images)
 
-    comparisons = compare_bin(embed, small, flip=False, batch=8)
+    comparisons = compare_bin(embedder(embed, flip=False, batch=8), small)
     different = len(set(drawn_pairs()[0]))
     assert comparisons.photos == len(set(seen)) == different < 2 * PAIRS
     assert len(seen) == -(-different // 8) * 8  # the last batch is filled up
@@ -109,7 +115,7 @@ def test_progress_is_told_in_pairs(small: BinSet) -> None:
     def advance(count: int = 1, /) -> None:
         told.append(count)
 
-    compare_bin(projected, small, batch=16, advance=advance)
+    compare_bin(embedder(batch=16), small, advance=advance)
     assert told == [8] * 8 + [6]
 
 
@@ -136,7 +142,7 @@ def test_people_are_those_that_genuine_pairs_link(seed: int) -> None:
 
 
 def test_people_of_a_set(small: BinSet) -> None:
-    comparisons = compare_bin(projected, small)
+    comparisons = compare_bin(embedder(), small)
     people = comparisons.people
     assert (people[small.same, 0] == people[small.same, 1]).all()
     assert (people[~small.same, 0] != people[~small.same, 1]).all()
@@ -151,7 +157,7 @@ def test_an_impostor_pair_of_one_person_is_told_and_counted_as_labelled(tmp_path
     images, same = drawn_pairs()
     images[2:4], same[1] = images[0:2], False  # the genuine pair before it again
     bin_set = written(tmp_path, [encoded(*image) for image in images], same)
-    comparisons = compare_bin(projected, bin_set)
+    comparisons = compare_bin(embedder(), bin_set)
     assert comparisons.people[1, 0] == comparisons.people[1, 1]
     assert not comparisons.same[1]
     assert comparisons.protocol.endswith("1 impostor pair therefore too (a wrong label)")
@@ -162,7 +168,7 @@ def test_an_impostor_pair_of_one_person_is_told_and_counted_as_labelled(tmp_path
 
 
 def test_one_image_throughout(tmp_path: Path) -> None:
-    comparisons = compare_bin(projected, written(tmp_path, [encoded(0, 0)] * 24, [True, False] * 6))
+    comparisons = compare_bin(embedder(), written(tmp_path, [encoded(0, 0)] * 24, [True, False] * 6))
     assert comparisons.photos == 1
     assert comparisons.similarity == pytest.approx(np.ones(12))
     assert comparisons.similarity.max() <= 1
@@ -178,8 +184,8 @@ def broken(images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("embed", "message"),
     [
-        (broken, r"small\.bin: an embedding is not a number"),
-        (lambda images: 0 * projected(images), r"small\.bin: the embedding of an image is 0"),
+        (broken, r"network: an embedding is not a number"),
+        (lambda images: 0 * projected(images), r"network: the embedding of an image is 0"),
         (lambda images: projected(images)[1:], r"64 images gave embeddings of shape \(63, 16\)"),
     ],
 )
@@ -187,17 +193,17 @@ def test_networks_that_can_not_be_measured(
     embed: Callable[[np.ndarray], np.ndarray], message: str, small: BinSet
 ) -> None:
     with pytest.raises(DataError, match=message):
-        compare_bin(embed, small)
+        compare_bin(embedder(embed), small)
 
 
 def test_images_and_batches_that_can_not_be_read(tmp_path: Path, small: BinSet) -> None:
     images, same = drawn_pairs()
     files = [encoded(*image) for image in images]
     files[100] = b"no picture"
-    with pytest.raises(ImageError, match=r"small\.bin: image 100 is not a picture"):
-        compare_bin(projected, written(tmp_path, files, same), batch=16)
+    with pytest.raises(ImageError, match=r"small\.bin: image 100: not an image"):
+        compare_bin(embedder(batch=16), written(tmp_path, files, same))
     with pytest.raises(ValueError, match="must be even"):
-        compare_bin(projected, small, batch=7)
+        compare_bin(embedder(batch=7), small)
 
 
 def test_a_real_set(shared: Path) -> None:
@@ -210,7 +216,7 @@ def test_a_real_set(shared: Path) -> None:
 
     tracemalloc.start()
     try:
-        comparisons = compare_bin(embed, bin_set)
+        comparisons = compare_bin(CropEmbedder(embed, "network"), bin_set)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

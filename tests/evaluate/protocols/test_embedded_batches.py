@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sface.errors import DataError, ImageError
+from sface.evaluate.crop_embedder import CropEmbedder, Embed
 from sface.evaluate.protocols.embedded_batches import embed_crops
 
 SIZE, COUNT, BATCH = 6, 11, 4
@@ -31,9 +32,13 @@ def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     return crops[:, 0, [0, -1], 0].astype(np.float32) + 1
 
 
+def embedder(embed: Embed = embed, *, batch: int = BATCH, flip: bool = False) -> CropEmbedder:
+    return CropEmbedder(embed, "network", SIZE, batch, flip)
+
+
 @pytest.mark.parametrize("flip", [True, False])
 def test_every_crop_that_can_be_read_is_embedded_in_order(flip: bool) -> None:
-    batches = list(embed_crops(read, COUNT, embed, "folder", flip=flip, batch=BATCH))
+    batches = list(embed_crops(read, COUNT, embedder(flip=flip)))
     assert [batch.count for batch in batches] == [4, 4, 3]
     assert [batch.numbers.tolist() for batch in batches] == [[0, 2, 3], [], [8, 9, 10]]
     assert [batch.failures for batch in batches] == [
@@ -42,7 +47,7 @@ def test_every_crop_that_can_be_read_is_embedded_in_order(flip: bool) -> None:
         (),
     ]
     for batch in batches:
-        for number, embedding, length in zip(batch.numbers, batch.embeddings, batch.lengths, strict=True):
+        for number, embedding, length in zip(batch.numbers, batch.vectors, batch.lengths, strict=True):
             assert embedding.tolist() == ([number + 2, number + 2] if flip else [number + 1, 1])
             assert length == pytest.approx(np.hypot(number + 1, 1))
 
@@ -54,7 +59,7 @@ def test_the_network_always_gets_a_full_batch() -> None:
         shapes.append(crops.shape)
         return embed(crops)
 
-    list(embed_crops(read, COUNT, watching, "folder", flip=True, batch=BATCH))
+    list(embed_crops(read, COUNT, embedder(watching, flip=True)))
     assert set(shapes) == {(BATCH, SIZE, SIZE, 3)}
 
 
@@ -70,7 +75,7 @@ def test_the_next_batch_is_read_while_this_one_is_embedded() -> None:
         assert begun.wait(timeout=10)
         return embed(crops)
 
-    list(embed_crops(noting, 2 * BATCH, waiting, "folder", flip=False, batch=BATCH))
+    list(embed_crops(noting, 2 * BATCH, embedder(waiting)))
 
 
 def test_only_a_few_batches_are_read_ahead() -> None:
@@ -80,15 +85,15 @@ def test_only_a_few_batches_are_read_ahead() -> None:
         numbers.append(number)
         return crop(number)
 
-    stream = embed_crops(noting, 100 * BATCH, embed, "folder", flip=False, batch=BATCH)
+    stream = embed_crops(noting, 100 * BATCH, embedder())
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert len(numbers) <= 4 * BATCH
 
 
-def test_errors_of_the_network_name_the_folder() -> None:
-    with pytest.raises(DataError, match=r"^folder: an embedding is not a number"):
-        list(embed_crops(crop, 3, lambda crops: embed(crops) * np.float32(np.nan), "folder", flip=False, batch=2))
+def test_errors_of_the_network_name_it() -> None:
+    with pytest.raises(DataError, match=r"^network: an embedding is not a number"):
+        list(embed_crops(crop, 3, embedder(lambda crops: embed(crops) * np.float32(np.nan), batch=2)))
 
 
 def test_other_errors_of_the_reader_are_raised() -> None:
@@ -96,4 +101,4 @@ def test_other_errors_of_the_reader_are_raised() -> None:
         raise KeyError(number)
 
     with pytest.raises(KeyError):
-        list(embed_crops(broken, 3, embed, "folder", flip=False, batch=2))
+        list(embed_crops(broken, 3, embedder(batch=2)))

@@ -1,7 +1,6 @@
 """IJB-C on small sets of real files, against the protocol written out in plain loops."""
 
 import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 from sface.align.crop import TEMPLATE, align_face
 from sface.align.image_file import load_image
 from sface.errors import DataError
+from sface.evaluate.crop_embedder import CropEmbedder, Embed
 from sface.evaluate.figures.bootstrap import people_in
 from sface.evaluate.protocols.ijbc import compare_ijbc, template_similarities
 from sface.evaluate.protocols.ijbc_lists import open_ijbc
@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def embedder(size: int = 112, dimension: int = 8) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+def projection(size: int = 112, dimension: int = 8) -> Embed:
     """A fixed random projection of the pixels, whose lengths differ."""
     weights = np.random.default_rng(1).normal(size=(size * size * 3, dimension)) / size
 
@@ -57,9 +57,13 @@ def embedder(size: int = 112, dimension: int = 8) -> Callable[[NDArray[np.uint8]
     return embed
 
 
+def embedder(embed: Embed | None = None, *, size: int = 112, batch: int = 64, flip: bool = True) -> CropEmbedder:
+    return CropEmbedder(embed or projection(size), "network", size, batch, flip)
+
+
 def by_hand(root: Path, *, flip: bool = True, size: int = 112, missing: tuple[int, ...] = ()) -> list[float]:
     """The similarities of PAIRS, one loop for each sentence of the protocol."""
-    embed, vectors, scores = embedder(size), {}, {}
+    embed, vectors, scores = projection(size), {}, {}
     for words in map(str.split, (root / "meta" / "ijbc_name_5pts_score.txt").read_text().splitlines()):
         number = int(words[0].removesuffix(".jpg"))
         if number in missing:
@@ -86,7 +90,7 @@ def by_hand(root: Path, *, flip: bool = True, size: int = 112, missing: tuple[in
 @pytest.mark.parametrize("flip", [True, False])
 def test_similarities_are_those_of_the_protocol(root: Path, flip: bool) -> None:
     told: list[int] = []
-    comparisons = compare_ijbc(embedder(), open_ijbc(root), flip=flip, batch=5, advance=lambda n=1: told.append(n))
+    comparisons = compare_ijbc(embedder(flip=flip, batch=5), open_ijbc(root), advance=lambda n=1: told.append(n))
     np.testing.assert_allclose(comparisons.similarity, by_hand(root, flip=flip), atol=1e-6)
     assert np.abs(comparisons.similarity - by_hand(root, flip=not flip)).max() > 1e-3
     assert comparisons.same.tolist() == [bool(label) for _, _, label in PAIRS]
@@ -98,28 +102,28 @@ def test_similarities_are_those_of_the_protocol(root: Path, flip: bool) -> None:
 
 
 def test_the_mean_length_is_that_of_the_raw_embeddings(root: Path) -> None:
-    lists, embed = open_ijbc(root), embedder()
+    lists, embed = open_ijbc(root), projection()
     lengths = []
     for name, landmarks in zip(lists.names, lists.landmarks, strict=True):
         crop = align_face(load_image(lists.folder / name), landmarks)
         lengths += [np.linalg.norm(embed(one[None])) for one in (crop, np.ascontiguousarray(crop[:, ::-1]))]
-    assert compare_ijbc(embed, lists).xnorm == pytest.approx(np.mean(lengths))
+    assert compare_ijbc(embedder(), lists).xnorm == pytest.approx(np.mean(lengths))
 
 
 def test_crops_have_the_networks_size(root: Path) -> None:
-    comparisons = compare_ijbc(embedder(64), open_ijbc(root), size=64)
+    comparisons = compare_ijbc(embedder(size=64), open_ijbc(root))
     np.testing.assert_allclose(comparisons.similarity, by_hand(root, size=64), atol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_the_network_gets_as_many_crops_as_asked_for(root: Path, batch: int) -> None:
-    embed, counts = embedder(), set()
+    embed, counts = projection(), set()
 
     def watching(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         counts.add(len(crops))
         return embed(crops)
 
-    comparisons = compare_ijbc(watching, open_ijbc(root), batch=batch)
+    comparisons = compare_ijbc(embedder(watching, batch=batch), open_ijbc(root))
     assert counts == {batch}
     np.testing.assert_allclose(comparisons.similarity, by_hand(root), atol=1e-6)
 
@@ -195,7 +199,7 @@ def test_the_embeddings_of_pictures_are_not_kept(tmp_path: Path) -> None:
     lists = open_ijbc(tmp_path)
     tracemalloc.start()
     try:
-        compare_ijbc(lambda crops: np.ones((len(crops), dimension), np.float32), lists, size=24, batch=4)
+        compare_ijbc(embedder(lambda crops: np.ones((len(crops), dimension), np.float32), size=24, batch=4), lists)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

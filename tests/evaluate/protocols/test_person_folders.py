@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sface.errors import DataError
-from sface.evaluate.protocols.person_folders import open_folders
+from sface.evaluate.protocols.person_folders import open_folders, photos_of_people
 from sface.evaluate.protocols.photo_pairs import PhotoPairs
 
 
@@ -67,3 +67,45 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "Ada" / "1.jpg").touch()
     with pytest.raises(DataError, match="holds photos of 1 people"):
         open_folders(tmp_path)
+
+
+def put(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"photo")
+
+
+def test_people_and_photos_come_sorted_without_what_is_hidden(tmp_path: Path) -> None:
+    put(tmp_path, "b/2.jpg", "b/1.JPG", "a/x.png", "a/.thumb.png", ".cache/1.jpg", ".cache/2.jpg", "list.txt")
+    put(tmp_path, "a/notes.txt", "a/Thumbs.db", "b/jpg", "c/notes.txt")
+    (tmp_path / "empty").mkdir()
+    assert photos_of_people(tmp_path) == {
+        "a": [tmp_path / "a" / "x.png"],
+        "b": [tmp_path / "b" / "1.JPG", tmp_path / "b" / "2.jpg"],
+    }
+    assert list(photos_of_people(tmp_path)) == ["a", "b"]
+
+
+def test_a_folder_without_enough_people(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such folder"):
+        photos_of_people(tmp_path / "nowhere")
+    put(tmp_path, "photo.jpg")
+    with pytest.raises(DataError, match=r"photo\.jpg: not a folder"):
+        photos_of_people(tmp_path / "photo.jpg")
+    with pytest.raises(DataError, match="photos of 0 people"):
+        photos_of_people(tmp_path)
+    put(tmp_path, "a/1.jpg", "a/2.jpg")
+    with pytest.raises(DataError, match="photos of 1 people"):
+        photos_of_people(tmp_path)
+
+
+def test_a_folder_in_which_nobody_has_two_photos(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.jpg", "b/1.jpg", "c/1.jpg")
+    with pytest.raises(DataError, match="nobody in it has two photos"):
+        photos_of_people(tmp_path)
+
+
+def test_a_folder_in_a_persons_folder_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/more/1.jpg")
+    with pytest.raises(DataError, match=r"more: a folder in a person's folder"):
+        photos_of_people(tmp_path)

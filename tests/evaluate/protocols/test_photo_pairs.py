@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from sface.evaluate.figures.pairs import draw_pairs
+from sface.evaluate.figures.pairs import sample_pairs
 from sface.evaluate.protocols.photo_pairs import IN_TEN_FOLDS, in_turns
 
 
 def test_pairs_of_ten_folds_are_those_that_drawing_gives() -> None:
-    """Numbers drawn from the list are the pairs that `draw_pairs` draws itself."""
+    """Numbers drawn from the list are the pairs that `sample_pairs` draws itself."""
     labels = np.repeat(np.arange(150), 8)
-    every = {kind: draw_pairs(labels, genuine=kind) for kind in (True, False)}
+    every = {kind: sample_pairs(labels, genuine=kind) for kind in (True, False)}
     same = np.repeat([True, False], [len(every[True]), len(every[False])])
     folds = in_turns(same)
     assert folds is not None and len(folds) == 2 * IN_TEN_FOLDS
     together = np.concatenate([every[True], every[False]])
     for offset, kind in enumerate((True, False)):
-        expected = draw_pairs(labels, genuine=kind, limit=IN_TEN_FOLDS)
+        expected = sample_pairs(labels, genuine=kind, limit=IN_TEN_FOLDS)
         assert np.array_equal(together[folds[offset::2]], expected)
     other = in_turns(same, seed=1)
     assert other is not None and not np.array_equal(other, folds)

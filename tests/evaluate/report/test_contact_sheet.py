@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sface.evaluate.evaluated import EvaluatedSet, Pictures
+from sface.evaluate.evaluated_model import EvaluatedSet
 from sface.evaluate.figures.comparisons import Comparisons
+from sface.evaluate.protocols.protocol_result import Pictures
 from sface.evaluate.report.contact_sheet import CROP, GAP, MOST, contact_sheet
 from tests.evaluate.evaluations import drawn_comparisons, drawn_crop, drawn_pictures, evaluated_set
 

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sface.evaluate.report.markdown import code_block, escape, table
+from sface.evaluate.report.markdown import code_block, escape
 
 
 @given(st.text(st.one_of(st.characters(), st.sampled_from("\\`*_[]#!&<>|~$@:/w.")), max_size=60))
@@ -22,7 +22,6 @@ def test_escape_cuts_what_is_long() -> None:
     assert escape("a" * 300) == "a" * 300
 
 
-def test_code_and_tables() -> None:
+def test_code() -> None:
     assert code_block("x", "sh") == "```sh\nx\n```"
     assert code_block("a ```` b", "sh") == "`````sh\na ```` b\n`````"
-    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"

@@ -11,8 +11,9 @@ import pytest
 
 from sface.errors import ModelError
 from sface.evaluate.figures.figures import OperatingPoint, Rate
-from sface.evaluate.identification.identification_figures import Identification, RankRate
-from sface.evaluate.report.model_card import ModelFile, write_card
+from sface.evaluate.identification.identification_figures import IdentificationFigures, RankRate
+from sface.evaluate.report.model_card import write_card
+from sface.evaluate.report.model_file import ModelFile
 from sface.model_files.metadata import ModelMetadata
 
 from ..evaluations import SHA256, read_evaluation
@@ -203,7 +204,7 @@ def test_a_robustness_table(tmp_path: Path, evaluated: dict[str, Any]) -> None:
 def test_figures_of_identification(tmp_path: Path, evaluated: dict[str, Any]) -> None:
     missed = Rate(0.1, 0.05, 0.2, 12, 120)
     point = OperatingPoint(1e-6, 0.5, Rate(0, 0, 1e-6, 0, 3_000_000), missed, missed)
-    found = Identification(
+    found = IdentificationFigures(
         *("set", "a way to search", 80, 200, 0, 1_000_000, 3, (1, 2), 120),
         ranks=(RankRate(1, missed), RankRate(10, Rate(0, 0, 0.025, 0, 120))),
         verification=point,

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sface.evaluate.evaluated import EvaluatedModel
+from sface.evaluate.evaluated_model import EvaluatedModel
 from sface.evaluate.report.html_report import write_report
 from tests.evaluate.evaluations import drawn_comparisons, evaluated_model, evaluated_set, robustness_rows
 

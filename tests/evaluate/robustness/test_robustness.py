@@ -11,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 from sface.errors import DataError
+from sface.evaluate.crop_embedder import CropEmbedder, Embed
 from sface.evaluate.figures.accuracy_gain import accuracy_change
 from sface.evaluate.figures.metrics import ten_fold_accuracy
 from sface.evaluate.protocols.bin_comparisons import compare_bin
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
 from sface.evaluate.robustness.degradations import DEGRADATIONS, Degradation
-from sface.evaluate.robustness.robustness import robustness
+from sface.evaluate.robustness.robustness import measure_robustness
 from sface.infer import FaceEmbedder
 
 from ...tiny_models import write_published_sface
@@ -54,6 +55,10 @@ def projected(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return ((images.reshape(len(images), -1) / 255 - 0.5) @ PROJECTION).astype(np.float32)
 
 
+def embedder(embed: Embed = projected, *, batch: int = 64, flip: bool = True) -> CropEmbedder:
+    return CropEmbedder(embed, "network", SIZE, batch, flip)
+
+
 @pytest.mark.parametrize("flip", [True, False])
 def test_it_equals_the_same_picture_by_picture(flip: bool, small: BinSet) -> None:
     def unit(image: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -61,8 +66,8 @@ def test_it_equals_the_same_picture_by_picture(flip: bool, small: BinSet) -> Non
         vector = np.sum([projected(picture[None])[0].astype(float) for picture in pictures], axis=0)
         return np.asarray(vector / np.sqrt((vector**2).sum()))
 
-    clean = compare_bin(projected, small, flip=flip, batch=16)
-    rows = robustness(projected, small, clean, flip=flip, batch=16)
+    clean = compare_bin(embedder(flip=flip, batch=16), small)
+    rows = measure_robustness(embedder(flip=flip, batch=16), small, clean)
     assert [(row.degradation, row.level) for row in rows] == [
         ("none", ""),
         *((each.name, each.level) for each in DEGRADATIONS),
@@ -83,8 +88,8 @@ def test_it_equals_the_same_picture_by_picture(flip: bool, small: BinSet) -> Non
 
 def test_what_changes_nothing(small: BinSet) -> None:
     nothing = Degradation("nothing", "at all", lambda crop, number: crop)
-    clean = compare_bin(projected, small)
-    as_it_is, row = robustness(projected, small, clean, degradations=[nothing])
+    clean = compare_bin(embedder(), small)
+    as_it_is, row = measure_robustness(embedder(), small, clean, degradations=[nothing])
     assert (row.degradation, row.level) == ("nothing", "at all")
     assert np.array_equal(row.accuracy.right, as_it_is.accuracy.right)
     pairs = len({frozenset(pair) for pair in clean.people.tolist()})
@@ -94,9 +99,9 @@ def test_what_changes_nothing(small: BinSet) -> None:
 def test_the_change_is_of_the_same_pairs_of_the_same_people(small: BinSet) -> None:
     """Its interval is that of the difference in each draw, whichever pairs the folds take."""
     folds = np.random.default_rng(3).permutation(PAIRS)[:50]
-    clean = replace(compare_bin(projected, small), ten_folds=folds)
+    clean = replace(compare_bin(embedder(), small), ten_folds=folds)
     severe = [each for each in DEGRADATIONS if each.level == "40 % covered"]
-    as_it_is, row = robustness(projected, small, clean, degradations=severe)
+    as_it_is, row = measure_robustness(embedder(), small, clean, degradations=severe)
     difference: NDArray[np.float64] = row.accuracy.right.astype(float) - as_it_is.accuracy.right
     assert difference.any()
     assert row.change == accuracy_change(row.accuracy, as_it_is.accuracy, clean)
@@ -113,7 +118,7 @@ def test_the_change_is_of_the_same_pairs_of_the_same_people(small: BinSet) -> No
 
 
 def test_clean_pictures_are_embedded_once_and_pairs_are_counted(small: BinSet) -> None:
-    clean = compare_bin(projected, small)
+    clean = compare_bin(embedder(), small)
     seen: list[NDArray[np.uint8]] = []
     done: list[int] = []
 
@@ -124,7 +129,8 @@ def test_clean_pictures_are_embedded_once_and_pairs_are_counted(small: BinSet) -
     def advance(count: int = 1, /) -> None:
         done.append(count)
 
-    robustness(embed, small, clean, flip=False, batch=32, degradations=DEGRADATIONS[:2], advance=advance)
+    chosen = DEGRADATIONS[:2]
+    measure_robustness(embedder(embed, flip=False, batch=32), small, clean, degradations=chosen, advance=advance)
     assert [len(images) for images in seen] == [32] * 6  # 60 pairs are two batches
     assert done == [32, 28]
     firsts = np.concatenate([seen[0], seen[3][:28]])
@@ -132,12 +138,13 @@ def test_clean_pictures_are_embedded_once_and_pairs_are_counted(small: BinSet) -
 
 
 def test_a_set_without_ten_folds_and_a_broken_network(small: BinSet) -> None:
-    clean = compare_bin(projected, small)
+    clean = compare_bin(embedder(), small)
     without = replace(clean, name="other", ten_folds=None)
     with pytest.raises(DataError, match=r"other: prescribes no ten folds"):
-        robustness(projected, small, without, degradations=DEGRADATIONS[:1])
-    with pytest.raises(DataError, match=r"small\.bin: an embedding is not a number"):
-        robustness(lambda images: projected(images) * np.nan, small, clean, degradations=DEGRADATIONS[:1])
+        measure_robustness(embedder(), small, without, degradations=DEGRADATIONS[:1])
+    with pytest.raises(DataError, match=r"network: an embedding is not a number"):
+        broken = embedder(lambda images: projected(images) * np.nan)
+        measure_robustness(broken, small, clean, degradations=DEGRADATIONS[:1])
 
 
 def test_a_published_network_on_real_faces(shared: Path, tmp_path: Path) -> None:
@@ -151,9 +158,10 @@ def test_a_published_network_on_real_faces(shared: Path, tmp_path: Path) -> None
     def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return embedder.embed(crops).unit
 
-    clean = compare_bin(embed, part, flip=False, batch=20)
+    network = CropEmbedder(embed, "network", batch=20, flip=False)
+    clean = compare_bin(network, part)
     chosen = [each for each in DEGRADATIONS if each.name in ("downscaling", "noise")]
-    as_it_is, *rows = robustness(embed, part, clean, flip=False, batch=20, degradations=chosen)
+    as_it_is, *rows = measure_robustness(network, part, clean, degradations=chosen)
     assert as_it_is.accuracy.value >= 0.98
     for _, of_name in groupby(rows, lambda row: row.degradation):
         accuracies = [as_it_is.accuracy.value, *(row.accuracy.value for row in of_name)]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sface.errors import StorageError
-from sface.evaluate.verification import VerificationResult
+from sface.evaluate.ten_fold_verification import VerificationResult
 from sface.output import Output
 from sface.train.reporting import curves, tensorboard
 from sface.train.reporting.run_log import read_log, read_records, read_verifications
@@ -298,7 +298,7 @@ import sys
 from pathlib import Path
 from sface.output import Output
 from sface.train.reporting.run_progress import Measurement, Progress
-from sface.evaluate.verification import VerificationResult
+from sface.evaluate.ten_fold_verification import VerificationResult
 shown = Progress(Path(sys.argv[1]), 0, 125_000, Output())
 for _ in range(20):
     shown.step()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sface.errors import DataError, UsageError
-from sface.evaluate.figures.threshold_at_fmr import calibrate, must_support
+from sface.evaluate.figures.measured_threshold import measure_threshold, must_support
 
 PEOPLE, PHOTOS = 30, 4
 
@@ -32,7 +32,7 @@ def test_threshold_and_rates_counted_again(faces: tuple[NDArray[np.float32], NDA
     genuine: list[float] = []
     for a, b in combinations(range(len(labels)), 2):
         (genuine if labels[a] == labels[b] else impostor).append(exact[a] @ exact[b])
-    result = calibrate(units, labels, 0.01)
+    result = measure_threshold(units, labels, 0.01)
     errors = sum(score >= result.threshold for score in impostor)
     assert errors == int(0.01 * len(impostor))
     assert (result.fmr.errors, result.fmr.count) == (errors, len(impostor))
@@ -46,7 +46,7 @@ def test_threshold_and_rates_counted_again(faces: tuple[NDArray[np.float32], NDA
 def test_intervals_are_over_people(faces: tuple[NDArray[np.float32], NDArray[np.int64]]) -> None:
     """People are drawn, not pairs: matrices of who was drawn how often, in place of lists of pairs."""
     units, labels = faces
-    result = calibrate(units, labels, 0.01)
+    result = measure_threshold(units, labels, 0.01)
     same = (units.astype(float) @ units.T >= result.threshold).astype(float)
     generator = np.random.default_rng(99)
     fmrs, fnmrs = [], []
@@ -66,7 +66,7 @@ def test_intervals_are_over_people(faces: tuple[NDArray[np.float32], NDArray[np.
 def test_without_a_false_non_match_the_rule_of_three(faces: tuple[NDArray[np.float32], NDArray[np.int64]]) -> None:
     units, labels = faces
     eye = np.eye(PEOPLE, dtype=np.float32)[labels] + 0.3 * np.pad(units, ((0, 0), (0, PEOPLE - 24)))
-    result = calibrate(eye / np.linalg.norm(eye, axis=1, keepdims=True), labels, 0.01)
+    result = measure_threshold(eye / np.linalg.norm(eye, axis=1, keepdims=True), labels, 0.01)
     assert (result.fnmr.value, result.fnmr.low) == (0, 0)
     assert result.fnmr.high == 3 / PEOPLE
 
@@ -78,7 +78,7 @@ def test_as_many_pairs_as_the_rate_takes_are_enough() -> None:
         must_support(labels, 0.0099)
     assert str(error.value) == (
         "a false match rate of 0.0099 takes 304 impostor pairs or more to measure, its 35 faces of 2 people make 300; "
-        "take a larger set, of about 36 faces (3 people with 17.5 each), or --fmr 0.01"
+        "take a larger set, of about 36 faces (3 people with 17.5 each), or fmr 0.01"
     )
     for fmr in (0.0, 1.0, float("nan")):
         with pytest.raises(UsageError):
@@ -103,14 +103,14 @@ def test_the_set_that_is_asked_for_is_about_large_enough(labels: list[int], digi
     assert (asked - 2) * (asked - 2 - own) / 2 < 3.01 / fmr
     assert asked > len(labels)
     if pairs > 3:
-        must_support(np.array(labels), float(words.rpartition("--fmr ")[2]))
+        must_support(np.array(labels), float(words.rpartition(", or fmr ")[2]))
     else:
-        assert "--fmr" not in words
+        assert ", or fmr" not in words
 
 
 def test_sets_that_can_not_be_used() -> None:
     units = np.eye(40, dtype=np.float32)
     with pytest.raises(DataError, match="nobody has two faces"):
-        calibrate(units, np.arange(40), 0.01)
+        measure_threshold(units, np.arange(40), 0.01)
     with pytest.raises(DataError, match=r"0 people make 0; .* about 25 faces"):
-        calibrate(np.empty((0, 4), dtype=np.float32), np.empty(0, dtype=np.int64), 0.01)
+        measure_threshold(np.empty((0, 4), dtype=np.float32), np.empty(0, dtype=np.int64), 0.01)

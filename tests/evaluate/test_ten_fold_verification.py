@@ -6,14 +6,16 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sface.errors import DataError
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.verification import ahead, pair_distances, verification_result, verify
+from sface.evaluate.ten_fold_verification import accuracy_on, pair_distances, verification_result, verify
 
 PAIRS, SIZE, PEOPLE = 70, 12, 9
 
@@ -150,30 +152,33 @@ def test_embeddings_without_length_or_of_another_shape(small: BinSet) -> None:
         verify(lambda images: projected(images)[1:], small)
 
 
-def test_the_next_batch_is_read_while_this_one_is_embedded() -> None:
-    begun = [threading.Event() for _ in range(4)]
+def test_the_next_batch_is_read_while_this_one_is_embedded(small: BinSet) -> None:
+    begun = threading.Event()
 
-    def read(number: int, text: str) -> str:
-        begun[number].set()
-        return text * number
+    class Watched(BinSet):
+        def images(self, first_pair: int, last_pair: int) -> NDArray[np.uint8]:
+            if first_pair:
+                begun.set()
+            return super().images(first_pair, last_pair)
 
-    for number, result in enumerate(ahead(read, [(number, "x") for number in range(4)])):
-        assert result == "x" * number
-        assert begun[min(number + 1, 3)].wait(timeout=10)
-        assert not any(event.is_set() for event in begun[number + 2 :])
-    assert list(ahead(read, [])) == []
+    def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert begun.wait(timeout=10)
+        return projected(images)
+
+    verify(embed, Watched(small.path), batch=16)
 
 
-def test_what_reading_ahead_raises_comes_in_its_turn() -> None:
-    results = ahead(lambda number: 1 / number, [(2,), (1,), (0,), (1,)])
-    assert [next(results), next(results)] == [0.5, 1]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
+def test_the_accuracy_on_a_set(small: BinSet, tmp_path: Path) -> None:
+    accuracy = accuracy_on(str(small.path))
+    assert (accuracy.path, accuracy.name, accuracy.size) == (small.path, "small", SIZE)
+    assert accuracy(projected) == verify(projected, small).accuracy
+    with pytest.raises(DataError, match=r"none\.bin: can't be read"):
+        accuracy_on(tmp_path / "none.bin")
 
 
 def test_it_needs_neither_jittor_nor_onnx() -> None:
     code = (
-        "import sys, sface.evaluate.verification; "
+        "import sys, sface.evaluate.ten_fold_verification; "
         "print([name for name in ('jittor', 'onnx', 'onnxruntime', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

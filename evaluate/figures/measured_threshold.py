@@ -11,11 +11,11 @@ from ...errors import DataError
 from .bootstrap import rate
 from .figures import Rate
 from .metrics import pairs_needed, threshold_at_fmr
-from .pairs import draw_pairs, similarities
+from .pairs import sample_pairs, similarities
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class MeasuredThreshold:
     """A threshold, a cosine, and what was counted at it: errors among all pairs, or `pairs.LIMIT` of each kind.
 
     fmr, fnmr  with intervals over people, at this very threshold
@@ -28,7 +28,7 @@ class Calibration:
     people: int
 
 
-def calibrate(units: NDArray[np.float32], labels: NDArray[np.integer[Any]], fmr: float) -> Calibration:
+def measure_threshold(units: NDArray[np.float32], labels: NDArray[np.integer[Any]], fmr: float) -> MeasuredThreshold:
     """The smallest threshold at which no more than the share `fmr` of impostor pairs is the same.
 
     units   unit embeddings (N, D)
@@ -37,12 +37,12 @@ def calibrate(units: NDArray[np.float32], labels: NDArray[np.integer[Any]], fmr:
     genuine pair.
     """
     must_support(labels, fmr)
-    impostor, genuine = (draw_pairs(labels, genuine=kind) for kind in (False, True))
+    impostor, genuine = (sample_pairs(labels, genuine=kind) for kind in (False, True))
     if not len(genuine):
         raise DataError("nobody has two faces that could be used; genuine pairs need people with two or more")
     scores = similarities(units, impostor)
     threshold, _ = threshold_at_fmr(scores, fmr)
-    return Calibration(
+    return MeasuredThreshold(
         threshold,
         rate(scores >= threshold, labels[impostor]),
         rate(similarities(units, genuine) < threshold, labels[genuine]),
@@ -64,7 +64,7 @@ def must_support(labels: NDArray[np.integer[Any]], fmr: float) -> None:
     # A face has impostor pairs with all but `own` faces, the mean number of its person's; so N make N (N - own) / 2.
     own, each = (squares / faces, faces / people) if faces else (1, 1)
     larger = math.ceil((own + math.sqrt(own**2 + 8 * needed)) / 2)
-    supported = f", or --fmr {_rounded_up(3 / pairs):g}" if pairs > 3 else ""
+    supported = f", or fmr {_rounded_up(3 / pairs):g}" if pairs > 3 else ""
     raise DataError(
         f"a false match rate of {fmr:g} takes {needed:,} impostor pairs or more to measure, its {faces:,} faces "
         f"of {people:,} people make {pairs:,}",
@@ -72,6 +72,7 @@ def must_support(labels: NDArray[np.integer[Any]], fmr: float) -> None:
             f"take a larger set, of about {larger:,} faces ({math.ceil(larger / each):,} people with "
             f"{each:.3g} each){supported}"
         ),
+        argument="fmr" if supported else None,
     )
 
 

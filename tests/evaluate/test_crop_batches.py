@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sface.align.crop_batches import crop_batches
 from sface.errors import ImageError, SFaceError
+from sface.evaluate.crop_batches import crop_batches
 
 
 @pytest.mark.parametrize(("bad", "batches"), [((1, 5), [[0, 2, 3], [4, 6, 7]]), ((), [[0, 1, 2], [3, 4, 5], [6, 7]])])
