@@ -28,7 +28,7 @@ SMALL = 20  # pixels between the eyes
 SAME_PHOTO = 0.99999
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EmbeddedPeople:
     """People's embeddings, to be added to a gallery.
 
