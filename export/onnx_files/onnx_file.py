@@ -1,4 +1,4 @@
-"""ONNX files of anybody, read without opening any other file. Needs onnx, not Jittor."""
+"""Reading any ONNX file without opening another. Needs onnx, not Jittor."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -99,7 +99,7 @@ def _places(node: ir.Node, opsets: dict[str, int]) -> tuple[int, ...]:
     try:
         schema = onnx.defs.get_schema(node.op_type, opsets[node.domain], node.domain)
     except onnx.defs.SchemaError:
-        return ()  # an operator of somebody's own
+        return ()  # a custom operator
     kind = schema.inputs[0].type_str
     allowed = [set(c.allowed_type_strs) for c in schema.type_constraints if c.type_param_str == kind]
     if not allowed or "tensor(float16)" not in allowed[0]:
