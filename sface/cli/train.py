@@ -2,15 +2,14 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from ..config_option import ConfigOption
 from ..models.network_config import NetworkConfig
 from ..output import Output
 from ..train.config import DATA_MODES, DEFAULT_MODE, AugmentConfig, HeadConfig, Resources, TrainConfig
 from ..train.run_settings import RESOURCES, TRAINING, WITH_TEACHER
+from .config_options import add_option
 
 _OPTIONS = RESOURCES | TRAINING
 OPTIONS = {option.argument: name for name, option in _OPTIONS.items() if option.argument != name}
@@ -36,40 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     groups = {config: parser.add_argument_group(title) for config, title in _GROUPS.items()}
     for name, option in _OPTIONS.items():
-        groups[option.config].add_argument(f"--{name}", help=_help(option), **_value(option))
-
-
-def _help(option: ConfigOption) -> str:
-    defaults = [] if option.default is None else [option.default]
-    if option.name in WITH_TEACHER:
-        defaults.append(f"with --teacher {WITH_TEACHER[option.name]}")
-    return f"{option.declared.help} (default: {', '.join(defaults)})" if defaults else option.declared.help
-
-
-def _value(option: ConfigOption) -> dict[str, Any]:
-    """How argparse reads an option's value."""
-    if option.kind is bool:
-        return {"action": "store_true", "default": None}
-    choices = get_args(option.kind) if get_origin(option.kind) is Literal else option.declared.choices
-    return {
-        "type": _READERS.get(option.kind, option.kind if choices is None else str),
-        "choices": choices,
-        "metavar": option.declared.metavar,
-    }
-
-
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 35,65,95") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-_READERS: dict[Any, Callable[[str], Any]] = {tuple[int, ...]: _whole_numbers, tuple[str, ...]: _names}
+        add_option(groups[option.config], name, option, with_teacher=WITH_TEACHER.get(option.name))
 
 
 def run(args: argparse.Namespace, output: Output) -> int:

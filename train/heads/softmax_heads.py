@@ -51,21 +51,28 @@ class MarginHead(nn.Module):
 
     def execute(self, embedding: Any, labels: Any) -> HeadOutput:
         """embedding float32 (B, D), raw; labels int32 (B,)."""
-        cos = nn.matmul_transpose(unit(embedding), unit(self.weight))  # (B, C)
+        x, w = unit(embedding), unit(self.weight)
+        cos = nn.matmul_transpose(x, w)  # (B, C)
         rows = jt.arange(cos.shape[0])
-        cos_y = cos[rows, labels]  # (B,)
+        if self.config.name == "CosFace":
+            cos_y = cos[rows, labels] - self.config.margin  # (B,)
+        else:
+            cos_y = _add_angle((x - w[labels]).sqr().sum(dim=1) / 2, self.config.margin)
         logits = self.config.s * cos
-        logits[rows, labels] = self.config.s * self._with_margin(cos_y)
+        logits[rows, labels] = self.config.s * cos_y
         fixed = cos.detach()
         return _cross_entropy(logits, fixed, fixed, labels)
 
-    def _with_margin(self, cos: Any) -> Any:
-        m = self.config.margin
-        if self.config.name == "CosFace":
-            return cos - m
-        # (1 - cos) (1 + cos): 1 - cos² would lose what is left of it to rounding.
-        sine = jt.sqrt(((1.0 - cos) * (1.0 + cos)).maximum(_LEAST_SINE**2))
-        return jt.ternary(cos > -math.cos(m), cos * math.cos(m) - sine * math.sin(m), cos - m * math.sin(m))
+
+def _add_angle(distance: Any, m: float) -> Any:
+    """cos(θ + m), and what continues it, of 1 - cos θ (B,).
+
+    The distance comes from the difference of the two unit vectors: of cos θ as their product, rounded to float32, there
+    is little left to take from 1 where θ is small.
+    """
+    cos = 1.0 - distance
+    sine = jt.sqrt((distance * (2.0 - distance)).maximum(_LEAST_SINE**2))
+    return jt.ternary(cos > -math.cos(m), cos * math.cos(m) - sine * math.sin(m), cos - m * math.sin(m))
 
 
 def _cross_entropy(logits: Any, cos: Any, nearness: Any, labels: Any) -> HeadOutput:
