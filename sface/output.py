@@ -104,7 +104,8 @@ def printable(text: str) -> str:
 def with_option(error: SFaceError, options: Mapping[str, str]) -> str:
     """The error's text with the option in place of the argument that it names, or behind it where it names none.
 
-    The remedy comes first: a reason may have the word in its plain sense ("3 faces were found").
+    It is looked for at the reason's start, then in the remedy, then in the rest of the reason, which may have the word
+    in its plain sense ("3 faces were found").
     """
     text = _explanation(error, options)
     return text if error.path is None else f"{error.path}: {text}"
@@ -115,8 +116,12 @@ def _explanation(error: SFaceError, options: Mapping[str, str]) -> str:
         return error.explanation
     option = _option(error.argument, options)
     named = rf"(?<![\w-]){re.escape(error.argument)}(?!\w)"
-    remedy, count = re.subn(named, option, error.remedy or "", count=1)
-    reason, count = (error.reason, count) if count else re.subn(named, option, error.reason, count=1)
+    reason, remedy = error.reason, error.remedy or ""
+    count = 0
+    if re.match(named, reason) is None:
+        remedy, count = re.subn(named, option, remedy, count=1)
+    if not count:
+        reason, count = re.subn(named, option, reason, count=1)
     text = f"{reason}; {remedy}" if remedy else reason
     return text if count else f"{text} ({option})"
 

@@ -23,10 +23,27 @@ PEOPLE, PHOTOS = 6, 8
 ON_DEMAND = ("network", "gpu", "browser", "hours")
 
 
+# Fixtures that train, or export what was trained.
+WITH_JITTOR = {"run_folder", "model_file", "plain"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without the tests that need Jittor their files aren't imported either: its first import compiles for minutes."""
+    if collection_path.suffix != ".py" or "not jittor" not in config.getoption("markexpr"):
+        return None
+    marked = re.search(
+        r"^pytestmark = .*pytest\.mark\.jittor", collection_path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return True if marked else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before the marks are looked at
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the tests that have such a mark, unless the expression given with `-m` names it."""
+    """Mark the tests whose fixtures need Jittor; skip those with a mark of ON_DEMAND that `-m` doesn't name."""
     asked_for = re.findall(r"\w+", config.getoption("markexpr"))
     for item in items:
+        if WITH_JITTOR & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.jittor)
         for mark in ON_DEMAND:
             if item.get_closest_marker(mark) and mark not in asked_for:
                 item.add_marker(pytest.mark.skip(reason=f"runs with -m {mark}"))

@@ -12,6 +12,7 @@ from .tiny_models import write_published_sface
 PAIRS = 40  # of each kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detector", ["mtcnn", "yunet"])
 def test_opencvs_network_is_right_about_real_photos(detector: str, shared: Path, tmp_path: Path) -> None:
     """OpenCV's published SFace network at its own threshold; on all 600 pairs it is right about 597."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.jittor
+
 PACKAGES = (
     "sface.align",
     "sface.datasets",

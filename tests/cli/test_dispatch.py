@@ -48,6 +48,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("sface 0.")
 
 
+@pytest.mark.jittor
 def test_an_error_is_one_line_and_the_codes_exit_code(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["export", str(tmp_path / "no"), "-o", str(tmp_path / "m.onnx")]) == 5
     captured = capsys.readouterr()
@@ -56,6 +57,7 @@ def test_an_error_is_one_line_and_the_codes_exit_code(capsys: pytest.CaptureFixt
     assert lines == [f"error: {tmp_path / 'no'}: there is no such checkpoint folder"]
 
 
+@pytest.mark.jittor
 def test_an_error_as_json_is_alone_on_stdout(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["export", str(tmp_path / "no"), "-o", str(tmp_path / "m.onnx"), "--json"]) == 5
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "checkpoint"

@@ -313,6 +313,7 @@ def test_without_scikit_learn(
     assert capsys.readouterr().err == "error: sklearn is not installed: pip install 'sface[eval]'\n"
 
 
+@pytest.mark.jittor
 def test_calls_that_end_with_one_line(
     model: Path, bins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,8 @@ from sface.models import NetworkConfig, build_network
 from sface.models.networks import state
 from sface.train import Resources, TrainConfig, train
 
+pytestmark = pytest.mark.jittor
+
 SMALL_FLAGS = ["--net", "MobileFaceNet", "--embedding_size", "16", "--input_scale", "0.0078125"]
 
 

@@ -96,6 +96,7 @@ def agrees(model: Path, lfw: Path, capsys: pytest.CaptureFixture[str], *options:
     return target
 
 
+@pytest.mark.slow
 def test_opencvs_network(lfw: Path, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Published: 99.40 %. Of 100 pairs one may be wrong."""
     model = write_published_sface(shared, tmp_path / "sface.onnx")

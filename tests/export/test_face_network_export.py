@@ -22,6 +22,8 @@ from sface.infer import FaceEmbedder
 from sface.models import NetworkConfig, load_checkpoint
 from tests.test_files import largest_file
 
+pytestmark = pytest.mark.jittor
+
 
 @pytest.fixture(scope="module")
 def crops() -> np.ndarray:

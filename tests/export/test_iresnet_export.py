@@ -17,6 +17,8 @@ from sface.models import NetworkConfig
 from sface.models.iresnet import IResNet
 from sface.models.networks import init_weights, seed_dropout
 
+pytestmark = pytest.mark.jittor
+
 
 def network(squeeze: bool) -> IResNet:
     """One with a unit of each kind, with statistics, biases and slopes that matter: a BatchNorm that is folded into the

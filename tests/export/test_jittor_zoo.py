@@ -13,6 +13,8 @@ from sface.export.parity.random_weights import with_random_weights
 from sface.models import NetworkConfig, build_network
 from sface.models.network_config import NETWORKS
 
+pytestmark = pytest.mark.jittor
+
 # A small one of each family; the others differ in depth and width alone.
 QUICK = ("alexnet", "resnet18", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "mnasnet0_5")
 SLOW = (

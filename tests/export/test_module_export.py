@@ -15,6 +15,8 @@ from sface.export import to_onnx
 from sface.export.passes import PASSES
 from tests.test_files import largest_file
 
+pytestmark = pytest.mark.jittor
+
 
 class Net(nn.Module):
     """A convolution, BatchNorm, PReLU, and a linear layer."""

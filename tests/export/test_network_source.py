@@ -17,6 +17,8 @@ from sface.export.network_source import open_source
 from sface.models import NetworkConfig
 from sface.models.weights.published import load_published
 
+pytestmark = pytest.mark.jittor
+
 REFERENCE = "models/reference_mobilefacenet512_celeba293.pth"
 NETWORK = NetworkConfig("MobileFaceNet", embedding_size=512, input_scale=0.078125)
 # Mean threshold of the ten folds of LFW, squared Euclidean distance.

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jittor import nn
@@ -11,6 +12,8 @@ from sface.export.module_export import run_file, run_module, trace_module
 from sface.export.onnx_files.serialize import serialize
 from sface.export.parity.random_weights import with_random_weights
 from sface.export.passes import run_passes
+
+pytestmark = pytest.mark.jittor
 
 CHANNELS, SIZE = 4, 8
 

@@ -15,6 +15,7 @@ from ..tiny_models import raw_metadata, write_model
 GIB = 2**20  # KiB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "count"),
     [

@@ -14,6 +14,8 @@ from sface.models.iresnet import IRESNETS, IResNet
 from sface.models.network_config import NETWORKS
 from sface.models.networks import init_weights, parameters, seed_dropout, state
 
+pytestmark = pytest.mark.jittor
+
 COUNTS = {
     ("IR_50", 112): 43_574_976,
     ("IR_101", 112): 65_129_792,

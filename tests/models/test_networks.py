@@ -7,6 +7,8 @@ import pytest
 from sface.models import NetworkConfig, build_network
 from sface.models.networks import parameters, state
 
+pytestmark = pytest.mark.jittor
+
 
 @pytest.mark.parametrize(("embedding_size", "count"), [(128, 1_003_264), (512, 1_201_024)])
 def test_parameter_counts_are_the_published(embedding_size: int, count: int) -> None:

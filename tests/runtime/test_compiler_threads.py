@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+pytestmark = pytest.mark.jittor
+
 # Convolutions of different paddings, of which each is an operator of its own, in one go.
 CONVOLUTIONS = """
 import numpy as np

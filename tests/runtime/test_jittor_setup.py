@@ -14,6 +14,8 @@ from sface.processes.ranks import share_of_cores
 from sface.runtime import jittor_setup as runtime
 from sface.runtime.system import missing_for_jittor, missing_for_opencv
 
+pytestmark = pytest.mark.jittor
+
 
 def python(code: str, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `code` in a fresh process, behind `command` if there is one."""

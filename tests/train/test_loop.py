@@ -24,6 +24,8 @@ from tests.test_files import largest_file
 
 from .runs import CONFIG, FILES, QUIET, command, run
 
+pytestmark = pytest.mark.jittor
+
 
 def weights(checkpoint: Path) -> dict[str, np.ndarray]:
     return dict(load_file(checkpoint / "model.safetensors"))

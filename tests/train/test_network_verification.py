@@ -26,6 +26,8 @@ from sface.train.reporting.run_log import read_records, read_verifications
 
 from .runs import CONFIG, FILES, FLAGS, QUIET, run, same_weights
 
+pytestmark = pytest.mark.jittor
+
 EVERY_STEP = replace(CONFIG, eval_every=1)
 
 

@@ -18,6 +18,8 @@ from sface.train.optimizer import SGD
 from sface.train.save_and_restore import TrainState
 from sface.train.step import train_step
 
+pytestmark = pytest.mark.jittor
+
 Array = npt.NDArray[Any]
 INPUTS, OUTPUTS = 3, 2
 

@@ -21,6 +21,8 @@ from sface.train.reporting.run_log import read_log, read_verifications
 from .processes import PATIENCE, Process, children, is_loader, same_bits, steps
 from .runs import CONFIG, FLAGS, command, run
 
+pytestmark = pytest.mark.jittor
+
 
 def newest(outdir: Path) -> Path:
     return max(outdir.glob("step-*"))

@@ -28,6 +28,8 @@ from tests.tiny_models import DIMENSION, raw_metadata, write_model
 from .heads.head_reference import Array, close, through_unit, unit
 from .runs import mpi_environment, mpirun
 
+pytestmark = pytest.mark.jittor
+
 # `sface.models` first: it prepares Jittor's import.
 PROGRAM = "import sface.models, sys; from tests.train.test_teacher import one_rank; one_rank(sys.argv[1])"
 SHORT = ["--net", "MobileFaceNet", "--batch_size", "8", "--lr", "0.05"]

@@ -26,6 +26,8 @@ from tests.models.weights.weight_files import TorchFiles
 
 from .runs import CONFIG, FLAGS, run, same_weights
 
+pytestmark = pytest.mark.jittor
+
 Arrays = dict[str, np.ndarray]
 # Steps so small that the weights stay where they were.
 STANDING = replace(CONFIG, lr=1e-12, max_steps=1)

@@ -24,6 +24,8 @@ from sface.train.reporting.run_log import read_log, read_verifications
 from .processes import Process, children, is_loader, steps
 from .runs import CONFIG, FLAGS, command, mpi_environment, mpirun, mpirun_command, run
 
+pytestmark = pytest.mark.jittor
+
 ENDLESS = [*FLAGS, "--epochs", 10000, "--save_every", 3, "--keep", 1000, "--num_workers", 1]
 
 

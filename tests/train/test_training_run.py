@@ -45,6 +45,7 @@ def test_a_run_is_repeated(tmp_path: Path, plain: Path) -> None:
     assert same_weights(train(*settings, tmp_path / "again", output=QUIET).checkpoint, plain)
 
 
+@pytest.mark.jittor
 def test_the_example_of_the_documentation(tmp_path: Path, drawn_set: Path) -> None:
     (tmp_path / "faces").symlink_to(drawn_set)
     (tmp_path / "example.py").write_text(examples(REPOSITORY / "docs" / "train.md"))

@@ -147,6 +147,7 @@ def test_a_set_without_ten_folds_and_a_broken_network(small: BinSet) -> None:
         measure_robustness(broken, small, clean, degradations=DEGRADATIONS[:1])
 
 
+@pytest.mark.slow
 def test_a_published_network_on_real_faces(shared: Path, tmp_path: Path) -> None:
     """The stronger, the worse."""
     lfw = open_bin(shared / "faces_celeba293_112x112" / "lfw.bin")

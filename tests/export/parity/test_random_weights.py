@@ -1,9 +1,12 @@
 """A copy of a module with other weights."""
 
 import numpy as np
+import pytest
 from jittor import nn
 
 from sface.export.parity.random_weights import with_random_weights
+
+pytestmark = pytest.mark.jittor
 
 
 def test_the_module_is_left_as_it_was() -> None:

@@ -15,6 +15,8 @@ from sface.errors import ModelError
 from sface.export.module_export import run_module, trace_module
 from sface.export.onnx_files.serialize import serialize
 
+pytestmark = pytest.mark.jittor
+
 
 class Of(nn.Module):
     """A module made of one function and some layers."""

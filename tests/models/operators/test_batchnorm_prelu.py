@@ -10,6 +10,8 @@ from jittor import nn
 
 from sface.models.operators.batchnorm_prelu import batchnorm_prelu
 
+pytestmark = pytest.mark.jittor
+
 Array = npt.NDArray[Any]
 
 

@@ -8,6 +8,8 @@ from jittor import nn
 
 from sface.models.operators.batchnorm_prelu import batchnorm_prelu
 
+pytestmark = pytest.mark.jittor
+
 Doubles = npt.NDArray[np.float64]
 SHAPES = [
     (4, 6, 5, 7),

@@ -15,6 +15,8 @@ from jittor import nn
 from sface.models.operators.batchnorm_prelu import batchnorm_prelu
 from tests.paths import REPOSITORY
 
+pytestmark = pytest.mark.jittor
+
 Array = npt.NDArray[Any]
 # Name → shape of the whole batch, mean of its values, images of the first rank.
 CASES = {

@@ -10,6 +10,8 @@ from jittor import nn
 
 from sface.models.operators.depthwise_convolution import Depthwise3x3
 
+pytestmark = pytest.mark.jittor
+
 Array = npt.NDArray[Any]
 
 

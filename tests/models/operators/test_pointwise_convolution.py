@@ -16,6 +16,8 @@ from sface.models.operators import pointwise_convolution as convolution
 from sface.models.operators.depthwise_convolution import Depthwise3x3
 from sface.models.operators.pointwise_convolution import Pointwise
 
+pytestmark = pytest.mark.jittor
+
 Array = npt.NDArray[Any]
 
 

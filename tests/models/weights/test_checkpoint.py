@@ -14,6 +14,8 @@ from sface.files import sha256
 from sface.models import load_checkpoint
 from sface.models.weights.checkpoint import fill, open_checkpoint
 
+pytestmark = pytest.mark.jittor
+
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, run_folder: Path) -> Path:

@@ -19,6 +19,8 @@ from sface.models.networks import state
 from sface.models.weights.published import load_published, read_state_dict
 from tests.models.weights.weight_files import Arrays, TorchFiles
 
+pytestmark = pytest.mark.jittor
+
 RANDOM = np.random.default_rng(0)
 CONFIG = NetworkConfig("MobileFaceNet", embedding_size=16)
 FORMATS = ("zip", "old", "jittor")

@@ -9,6 +9,8 @@ from sface.train.heads.build import build_head
 from sface.train.heads.sface_head import SFaceHead
 from sface.train.heads.softmax_heads import MarginHead, SoftmaxHead
 
+pytestmark = pytest.mark.jittor
+
 
 @pytest.mark.parametrize(
     ("name", "kind"), [("SFace", SFaceHead), ("ArcFace", MarginHead), ("CosFace", MarginHead), ("Softmax", SoftmaxHead)]

@@ -10,6 +10,8 @@ from sface.train.config import HeadConfig
 from sface.train.heads.sface_head import SFaceHead
 from tests.train.heads.head_reference import Array, Reference, check_head, draw, own_class, through_unit, unit
 
+pytestmark = pytest.mark.jittor
+
 
 def reference(x: Array, w: Array, labels: Array, c: HeadConfig) -> Reference:
     """The formula with dense masks, and its gradient by the chain rule, all in float64."""

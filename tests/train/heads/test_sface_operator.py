@@ -14,6 +14,8 @@ from sface.train.heads import sface_operator
 from sface.train.heads.sface_operator import LARGEST, NEAREST, by_jittor, in_blocks, rows_and_gradients
 from tests.train.heads.head_reference import Array, draw
 
+pytestmark = pytest.mark.jittor
+
 
 def run(
     function: Any, x: Array, w: Array, labels: list[int], config: HeadConfig, gradients: bool = True

@@ -21,6 +21,8 @@ from sface.train.optimizer import SGD
 from tests.paths import REPOSITORY
 from tests.train.heads.head_reference import Array, draw
 
+pytestmark = pytest.mark.jittor
+
 BATCH, CLASSES, SIZE, SEED = 8, 603, 16, 3
 # At the ends of shards, too, and two of one class. The embedding of the last one is the weight of its class.
 LABELS = np.array([0, 150, 151, 301, 302, 602, 42, 42], dtype=np.int32)

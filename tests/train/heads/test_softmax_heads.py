@@ -11,6 +11,8 @@ from sface.train.config import HeadConfig
 from sface.train.heads.build import build_head
 from tests.train.heads.head_reference import Array, Reference, check_head, draw, own_class, through_unit, unit
 
+pytestmark = pytest.mark.jittor
+
 NAMES = ("ArcFace", "CosFace", "Softmax")
 
 
