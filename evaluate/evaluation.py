@@ -86,6 +86,8 @@ def evaluate(request: EvaluationRequest, output: Output | None = None) -> Evalua
 
     output  shows progress and notes; by default nothing does
 
+    Photos are read by processes that are spawned: a script calls this under `if __name__ == "__main__":`.
+
     A set that turns out to be damaged, and a report that can't be written at the end, are the result's `error`, beside
     the figures of the other sets. Raises SFaceError (of the class that fits) where nothing could be measured,
     DependencyError without the `eval` extra.
