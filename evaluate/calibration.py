@@ -122,6 +122,8 @@ def calibrate(
             units, labels, failures = _embed(faces, embedder, output)
             measured = measure_threshold(units, labels, fmr)
         except DataError as error:
+            if error.path is not None:
+                raise
             raise DataError(error.reason, path=folder, remedy=error.remedy, argument=error.argument) from None
     name = folder.resolve().name
     written: dict[str, Any] = {
