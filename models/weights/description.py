@@ -1,4 +1,4 @@
-"""What the file of a network says about itself: from its configuration, and from the checkpoint of a training."""
+"""What a network's model file says about itself: the metadata of a network, and of a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ LOSS_PARAMETERS = {"SFace": ("s", "k", "a", "b"), "ArcFace": ("s", "margin"), "C
 
 
 def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") -> ModelMetadata:
-    """What the file of a network says about itself."""
+    """What the file of a network says about itself. Loss and training set are given as text, "" where unknown."""
     return ModelMetadata(
         preprocess="raw",
         input_size=network.input_size,
@@ -27,7 +27,7 @@ def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") 
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> ModelMetadata:
-    """What the file of a checkpoint's network says about itself."""
+    """The same of a checkpoint's network, with what it was trained with and on."""
     return describe(
         checkpoint.network,
         loss=_loss(checkpoint.description["training"]),
