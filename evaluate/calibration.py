@@ -95,7 +95,8 @@ def calibrate(
     """Measure the smallest threshold at which no more than the share `fmr` of pairs of two people match, and write it
     with both error rates into the metadata of the ONNX file `model`.
 
-    Faces are embedded as `FaceVerifier` does by default: without mirror images.
+    Faces are embedded as `FaceVerifier` does by default: without mirror images. Photos are read by processes that are
+    spawned: a script calls this under `if __name__ == "__main__":`.
 
     data        a folder of photos per person, or an image set of crops (imgs.txt, train.rec)
     aligned     the files in the people's folders are crops, not photos
@@ -121,6 +122,8 @@ def calibrate(
             units, labels, failures = _embed(faces, embedder, output)
             measured = measure_threshold(units, labels, fmr)
         except DataError as error:
+            if error.path is not None:
+                raise
             raise DataError(error.reason, path=folder, remedy=error.remedy, argument=error.argument) from None
     name = folder.resolve().name
     written: dict[str, Any] = {

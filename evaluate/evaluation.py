@@ -1,7 +1,6 @@
 """Measure how well networks tell people apart: accuracy and error rates with intervals, as text, JSON or a report."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +84,8 @@ def evaluate(request: EvaluationRequest, output: Output | None = None) -> Evalua
     """Evaluate networks as requested.
 
     output  shows progress and notes; by default nothing does
+
+    Photos are read by processes that are spawned: a script calls this under `if __name__ == "__main__":`.
 
     A set that turns out to be damaged, and a report that can't be written at the end, are the result's `error`, beside
     the figures of the other sets. Raises SFaceError (of the class that fits) where nothing could be measured,
@@ -177,16 +178,14 @@ def _measured(
 ) -> EvaluatedModel:
     """The figures of one network. A set that can't be measured is added to the result's errors."""
     at, source = (None, None) if threshold is None else threshold
-
-    def sets() -> Iterator[EvaluatedSet]:
-        for compared in result.sets:
-            try:
-                figures = measure(compared.comparisons, threshold=at, source=source)
-            except DataError as error:
-                result.errors.append(error)
-            else:
-                yield EvaluatedSet(compared.comparisons, figures, compared.pictures, compared.robustness)
-
+    sets = []
+    for compared in result.sets:
+        try:
+            figures = measure(compared.comparisons, threshold=at, source=source)
+        except DataError as error:
+            result.errors.append(error)
+        else:
+            sets.append(EvaluatedSet(compared.comparisons, figures, compared.pictures, compared.robustness))
     return EvaluatedModel(
         path=str(network.path),
         sha256=network.sha256,
@@ -196,7 +195,7 @@ def _measured(
         flip=request.flip,
         command=request.recorded_command(),
         version=__version__,
-        sets=tuple(sets()),
+        sets=tuple(sets),
         identifications=tuple(result.identifications),
     )
 

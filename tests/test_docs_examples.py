@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.paths import REPOSITORY
 
+from .people_photos import draw_people
 from .tiny_models import raw_metadata, write_model
 
 # docs/export.md's need Jittor and networks of it: tests/export/ has them; docs/train.md's is in tests/train/;
@@ -30,7 +31,7 @@ def examples(page: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, drawn_photos: list[Path]) -> Path:
-    """Two photos of one person, one of each of two people, a wall, a video, a network."""
+    """Two photos of one person, one of each of two people, a wall, a video, a network, crops of twelve people."""
     write_model(tmp_path / "model.onnx", metadata=raw_metadata())
     Image.new("RGB", (200, 200), "grey").save(tmp_path / "wall.jpg")
     video = cv2.VideoWriter(str(tmp_path / "video.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (400, 400))
@@ -42,6 +43,7 @@ def folder(tmp_path: Path, drawn_photos: list[Path]) -> Path:
         for _ in range(3):
             video.write(np.asarray(photo)[:, :, ::-1])
     video.release()
+    draw_people(tmp_path / "crops", {f"person {number}": number for number in range(12)}, photos=3)
     return tmp_path
 
 

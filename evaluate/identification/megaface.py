@@ -16,10 +16,10 @@ from ...errors import DataError, ImageError
 from ...output import Output
 from ...progress import Advance, progress
 from ..crop_embedder import CropEmbedder
+from ..embedded_batches import embed_crops
 from ..figures.bootstrap import rate
 from ..figures.metrics import MARGIN, matches_allowed, pairs_needed, unit_rows
 from ..figures.pairs import sample_pairs, similarities
-from ..protocols.embedded_batches import embed_crops
 from ..protocols.protocol_result import ProtocolResult
 from .closest_distractors import Closest, operating_point
 from .identification_figures import FMR, IdentificationFigures, RankRate

@@ -18,9 +18,9 @@ from ...errors import DataError, ImageError
 from ...output import Output
 from ...progress import Advance, progress
 from ..crop_embedder import CropEmbedder
+from ..embedded_batches import embed_crops
 from ..figures.comparisons import Comparisons
 from .bin_comparisons import linked_people
-from .embedded_batches import embed_crops
 from .ijbc_lists import IjbcLists, open_ijbc
 from .protocol_result import ComparedSet, ProtocolResult
 

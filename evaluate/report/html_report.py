@@ -1,7 +1,7 @@
 """One self-contained HTML page of what was measured: figures, curves, the worst errors, where all of it comes from.
 
 The page needs no network and runs no script. What comes from files (names, metadata, commands) is escaped.
-Its HTML is templates/report.html.j2's.
+The HTML is in templates/report.html.j2.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """A model card: what a model file is, what was measured of it and where, and what it is fit for, as Markdown.
 
 The form is that of Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, arXiv:1810.03993. No figure stands
-without its source, and what isn't known is said to be not known. The text is templates/model_card.md.j2's.
+without its source, and what isn't known is said to be not known. The text is in templates/model_card.md.j2.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Templates → HTML and Markdown. What a template writes is escaped, unless it is `Markup`: text that comes from files
-can't become markup.
+"""Templates → HTML and Markdown. Every value that a template writes is escaped, unless it is `Markup`, so that text
+from files can't become markup.
 
-Jinja2's autoescape is for HTML. For Markdown each value goes through `markdown.escape` in its place.
+HTML is escaped by Jinja2's autoescape, Markdown by `markdown.escape`, to which the environment passes each value.
 """
 
 import base64

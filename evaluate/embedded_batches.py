@@ -9,9 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ImageError
-from ...processes.read_ahead import read_ahead
-from ..crop_embedder import CropEmbedder
+from ..errors import ImageError
+from ..processes.read_ahead import read_ahead
+from .crop_embedder import CropEmbedder
 
 _AHEAD = 2  # batches
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sface.errors import DataError, ImageError
 from sface.evaluate.crop_embedder import CropEmbedder, Embed
-from sface.evaluate.protocols.embedded_batches import embed_crops
+from sface.evaluate.embedded_batches import embed_crops
 
 SIZE, COUNT, BATCH = 6, 11, 4
 UNREADABLE = (1, 4, 5, 6, 7)  # one, and a whole batch
