@@ -143,13 +143,13 @@ class _Run:
         """Put back a checkpoint, or the first weights that were asked for; returns the steps done."""
         import jittor as jt
 
-        from .save_and_restore import restore
+        from .save_and_restore import restore_checkpoint
         from .step import load_first_weights
 
         if checkpoint is None:
             load_first_weights(self._state, self.config, self._resources)
         else:
-            restore(checkpoint, self._state)
+            restore_checkpoint(checkpoint, self._state)
         # What is left to be computed would become part of the first step's operators, which then round otherwise.
         jt.sync_all(True)
         if checkpoint is None:

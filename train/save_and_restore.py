@@ -113,7 +113,7 @@ def save_checkpoint(
     write_folder(step_folder(outdir, step), fill_folder)
 
 
-def restore(checkpoint: Checkpoint, state_: TrainState) -> None:
+def restore_checkpoint(checkpoint: Checkpoint, state_: TrainState) -> None:
     """Put a checkpoint's state back. Raises CheckpointError."""
     load_backbone(checkpoint, state_)
     momentum = read_tensors(checkpoint, MOMENTUM)

@@ -71,7 +71,7 @@ def failing_together(output: Output) -> Iterator[None]:
 
 def _with_rank(error: SFaceError) -> SFaceError:
     path = None if error.path is None else f"rank {rank()}: {error.path}"
-    reason = error.reason if path else f"rank {rank()}: {error.reason}"
+    reason = error.reason if path is not None else f"rank {rank()}: {error.reason}"
     return type(error)(reason, path=path, remedy=error.remedy, argument=error.argument)
 
 

@@ -1,4 +1,4 @@
-"""An error in one of several processes. What the others do then: tests/train/test_training_ranks.py."""
+"""An error in one of several processes. What the others do then: tests/train/test_mpirun.py."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What each option does to a run. Those of verification: test_verification.py; how a run ends: test_loop.py."""
+"""What each option does to a run. Those of verification: test_network_verification.py; how a run ends: test_loop.py."""
 
 import json
 import os

@@ -256,7 +256,7 @@ def test_memory_that_cannot_be_had() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
     try:
-        with pytest.raises(UsageError, match=r"need 0 MiB of memory that can't be had \(.*\); .*num_workers"):
+        with pytest.raises(UsageError, match=r"need 0 MiB of memory that can't be had \(.*\); .* fewer num_workers"):
             Loader(OddSet({}), batch_size=COUNT, seed=1, workers=2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
