@@ -20,7 +20,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest
 
 check: lint
-	$(BIN)/python -m pytest -q -n 2 -m "not jittor and not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not jittor and not slow and not alone"
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -71,7 +71,7 @@ class Calibration:
         }
 
     def text(self) -> str:
-        """For people."""
+        """Threshold and measured rates in one line, for people."""
         name = self.threshold_set
         basis = f"the crops of {name}" if self.detector == "aligned" else f"{name} with {self.detector}"
         fmr, fnmr = self.measured.fmr, self.measured.fnmr

@@ -86,7 +86,7 @@ class AccuracyOn:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The path of the set's file."""
         return self.bin_set.path
 
     @property

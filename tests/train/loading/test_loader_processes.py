@@ -232,6 +232,7 @@ def test_signals_are_the_parents_to_answer() -> None:
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
+@pytest.mark.alone
 def test_nothing_is_left_after_close() -> None:
     before, environment = segments(), dict(os.environ)
     loader = Loader(OddSet({}, delay=0.01), batch_size=50, seed=1, workers=2)
@@ -248,7 +249,7 @@ def test_nothing_is_left_after_close() -> None:
     del loader, batches, batch
     gc.collect()
     assert not mapped()
-    assert segments() == before
+    assert not segments() - before
     assert dict(os.environ) == environment
 
 
@@ -319,6 +320,7 @@ ORPHANS = """
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("forked", [False, True])
 def test_processes_end_with_their_parent(tmp_path: Path, forked: bool) -> None:
     before = segments()
@@ -342,7 +344,7 @@ def test_processes_end_with_their_parent(tmp_path: Path, forked: bool) -> None:
                 time.sleep(0.05)
         finally:
             os.killpg(parent.pid, signal.SIGKILL)
-    assert segments() == before
+    assert not segments() - before
 
 
 AFFINITY = """
