@@ -7,6 +7,7 @@
     align_face         image, landmarks → crop
     measure_quality    crop, landmarks → Quality: sharpness, brightness, size, yaw, roll
     align_folder       a folder of photos per person → AlignedFolder: a training set of crops
+    LeftOut            a photo that gave no crop, and why
     draw_people        a set of made-up people → DrawnPeople: pictures, and a training set of crops
     TEMPLATE           where the five landmarks lie in the crop
     CROP_SIZE          side of the crop, in pixels
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .folder_alignment import AlignedFolder as AlignedFolder
     from .folder_alignment import align_folder as align_folder
     from .image_file import load_image as load_image
+    from .photo_shards import LeftOut as LeftOut
     from .quality import Quality as Quality
     from .quality import measure_quality as measure_quality
 
@@ -46,6 +48,7 @@ _HOMES = {
     "measure_quality": "quality",
     "align_folder": "folder_alignment",
     "AlignedFolder": "folder_alignment",
+    "LeftOut": "photo_shards",
     "draw_people": "drawn_people",
     "DrawnPeople": "drawn_people",
     "TEMPLATE": "crop",
@@ -63,6 +66,7 @@ __all__ = [
     "Quality",
     "align_folder",
     "AlignedFolder",
+    "LeftOut",
     "draw_people",
     "DrawnPeople",
     "TEMPLATE",

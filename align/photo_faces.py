@@ -143,7 +143,8 @@ class PhotoReader:
         info = FaceInfo(
             name, (0.0, 0.0, float(size), float(size)), _read_only(landmarks), 1.0, 1, measure_quality(image, landmarks)
         )
-        return PhotoFaces((info,), image[None], {"read": 1000 * seconds, "detect": 0.0, "align": 0.0})
+        # A copy: the array may be the caller's own.
+        return PhotoFaces((info,), image[None].copy(), {"read": 1000 * seconds, "detect": 0.0, "align": 0.0})
 
 
 def _read_only(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,8 +34,8 @@ def resident(field: str) -> int:
 
 def measure(args: argparse.Namespace) -> None:
     """What each rank does; it prints its figures."""
-    from sface.processes.ranks import rank, world_size
     from sface.runtime.jittor_setup import prepare, without_cuda
+    from sface.runtime.mpi_environment import rank, world_size
 
     prepare()
     without_cuda()

@@ -8,7 +8,7 @@
     inspect          what any ONNX file holds
     read_metadata    what a model file says about itself; write_metadata changes it
 
-    Lowering         the wish for fp16 or int8; read_crops reads the face crops for it, AccuracyOn measures accuracy
+    Lowering         the wish for fp16 or int8; read_crops reads the face crops for it, AccuracyMeasure says its cost
     Target           the library that a file is to be fast in; its name will do
 
 What they give back: Check, Export, ModuleExport, Optimized, Parity, Precision, Summary.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .parity.parity import Parity as Parity
     from .precision.calibration_crops import read_crops as read_crops
     from .precision.lowering import Lowering as Lowering
-    from .precision.measurement import AccuracyOn as AccuracyOn
+    from .precision.measurement import AccuracyMeasure as AccuracyMeasure
     from .precision.measurement import Precision as Precision
     from .targets import Target as Target
 
@@ -56,7 +56,7 @@ _HOMES = {
     "write_metadata": "onnx_files.onnx_metadata",
     "Lowering": "precision.lowering",
     "read_crops": "precision.calibration_crops",
-    "AccuracyOn": "precision.measurement",
+    "AccuracyMeasure": "precision.measurement",
     "Target": "targets",
     "Check": "face_network_export",
     "Export": "face_network_export",
@@ -78,7 +78,7 @@ __all__ = [
     "write_metadata",
     "Lowering",
     "read_crops",
-    "AccuracyOn",
+    "AccuracyMeasure",
     "Target",
     "Check",
     "Export",

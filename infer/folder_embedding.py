@@ -19,9 +19,10 @@ from ..errors import DataError, ModelError, UsageError
 from ..model_files.metadata import Preprocess
 from ..model_files.onnx_session import CPU, Providers
 from ..output import Output
-from ..processes.ranks import meet, rank, world_size
+from ..processes.ranks import meet
 from ..processes.shards import Arrays, Shard, Shards, write_arrays
 from ..runtime import dependencies
+from ..runtime.mpi_environment import rank, world_size
 from .verifier import FaceVerifier
 
 _QUALITY = tuple(field.name for field in fields(Quality))

@@ -1,7 +1,8 @@
 """Photos → the faces taken from each with their embeddings, or why it gives none."""
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..align.image_file import Color
 from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
-from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError
+from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError, UsageError
 from .embedder import CHUNK, FaceEmbedder
 
 
@@ -25,6 +26,14 @@ class PhotoEmbeddings:
     faces: tuple[FaceInfo, ...]
     units: NDArray[np.float32]
     timings: dict[str, float]
+
+
+def as_list(photos: Iterable[Photo], name: str = "photos") -> list[Photo]:
+    """The photos of a call. Raises UsageError for one photo alone, whose letters or rows would be taken for photos."""
+    is_photo = isinstance(photos, (str, bytes, os.PathLike)) or hasattr(photos, "read") or hasattr(photos, "getexif")
+    if is_photo or (isinstance(photos, np.ndarray) and photos.ndim < 4):
+        raise UsageError(f"{name} are one photo alone", remedy="give a list of photos, [photo]", argument="photos")
+    return list(photos)
 
 
 def embed_each(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..align.crop import align_face
+from ..align.image_file import Color, load_image
 from ..align.photo_faces import FaceInfo
 from ..errors import UsageError
 from .verification import Verification
@@ -31,18 +32,24 @@ def check_target(path: Path, photos: Sequence[str]) -> None:
 
 
 def write_picture(
-    path: str | os.PathLike[str], verification: Verification, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    path: str | os.PathLike[str],
+    verification: Verification,
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    *,
+    color: Color = "rgb",
 ) -> None:
     """Write a verification as a picture: both photos with what was found in them, the crops, the answer.
 
     path    ends in .png, .jpg, .jpeg or .webp
-    images  the two photos, uint8 (H, W, 3) RGB, upright, as `load_image` gives them
+    images  the two photos, upright, uint8 (H, W, 3) as `load_image` gives them
+    color   the order of their channels: "rgb", or "bgr" as OpenCV has it
 
     Raises UsageError for another ending, StorageError where it can't be written; then nothing is.
     """
     path = Path(path)
     _check_ending(path)
-    picture = draw(verification, images)
+    one, other = (load_image(image, color=color) for image in images)
+    picture = draw(verification, (one, other))
     files.write_atomically(path, lambda temporary: picture.save(temporary))
 
 

@@ -15,7 +15,7 @@ from ..model_files.metadata import Preprocess
 from ..model_files.onnx_session import Providers
 from .embedded_face import EmbeddedFace, embed_every_face
 from .embedder import CHUNK, FaceEmbedder
-from .photo_embeddings import PhotoEmbeddings, embed_each, embed_faces
+from .photo_embeddings import PhotoEmbeddings, as_list, embed_each, embed_faces
 from .threshold import choose_threshold
 from .verification import Verification
 
@@ -127,13 +127,15 @@ class FaceVerifier:
         """One unit embedding for each photo, float32 (N, D); personal data, to be kept as the photos are.
 
         color: as in `verify`. Raises what `verify` raises, for the first photo without an embedding; its `path` is the
-        photo's path, or its number ("photo 3"). Raises UsageError where `faces` is "all" and photos may have several.
+        photo's path, or its number ("photo 3"). Raises UsageError for one photo that is in no list, and where
+        `faces` is "all" and photos may have several.
         """
         if self.reader.faces == "all" and self.reader.detector is not None:
             raise UsageError(
                 "embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'",
                 argument="faces",
             )
+        photos = as_list(photos)
         units = np.empty((len(photos), self.embedder.embedding_size), dtype=np.float32)
         for start in range(0, len(photos), CHUNK):
             numbered = enumerate(photos[start : start + CHUNK], start + 1)

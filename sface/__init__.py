@@ -5,6 +5,7 @@
     Gallery         people to search in
     load_image      photo → upright RGB
     load_detector   what finds faces
+    Output          where progress and notes go
     SFaceError and its children: every error raised on purpose, see `sface.errors`
 
 Importing this package imports nothing heavy; each name below is loaded when it is first used.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .infer import FaceVerifier as FaceVerifier
     from .infer import Gallery as Gallery
     from .infer import Verification as Verification
+    from .output import Output as Output
 
 __version__ = "0.1.0"
 
@@ -63,6 +65,7 @@ _HOMES = {
     "Gallery": "infer",
     "load_image": "align",
     "load_detector": "align",
+    "Output": "output",
     **dict.fromkeys(_ERRORS, "errors"),
 }
 

@@ -65,6 +65,10 @@ class Output:
         """What the reader calls an argument: at a command line its option ("--faces"), in Python its name ("faces")."""
         return argument if self.options is None else _option(argument, self.options)
 
+    def setting(self, argument: str, value: str) -> str:
+        """An argument with a value, as the reader writes it: "--faces all", in Python "faces='all'"."""
+        return f"{argument}={value!r}" if self.options is None else f"{self.option(argument)} {value}"
+
     def text(self, error: SFaceError) -> str:
         """The error's text for the reader: at a command line with the option in place of the argument."""
         return str(error) if self.options is None else with_option(error, self.options)
@@ -115,7 +119,7 @@ def _explanation(error: SFaceError, options: Mapping[str, str]) -> str:
     if error.argument is None:
         return error.explanation
     option = _option(error.argument, options)
-    named = rf"(?<![\w-]){re.escape(error.argument)}(?!\w)"
+    named = rf"(?<![\w/.-]){re.escape(error.argument)}(?![\w/]|\.\w)"  # not within a path
     reason, remedy = error.reason, error.remedy or ""
     count = 0
     if re.match(named, reason) is None:

@@ -64,7 +64,7 @@ def test_what_the_package_itself_shows() -> None:
     import sface.infer
 
     errors = [name for name, value in vars(sface.errors).items() if inspect.isclass(value)]
-    names = ["FaceVerifier", "Verification", "FaceEmbedder", "Gallery", "load_image", "load_detector"]
+    names = ["FaceVerifier", "Verification", "FaceEmbedder", "Gallery", "load_image", "load_detector", "Output"]
     assert sorted(sface.__all__) == sorted([*names, *errors, "__version__"])
     assert sface.FaceVerifier is sface.infer.FaceVerifier
     assert sface.NoFaceError is sface.errors.NoFaceError

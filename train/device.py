@@ -5,8 +5,8 @@ import os
 import platform
 
 from ..errors import UsageError
-from ..processes.ranks import rank, world_size
 from ..runtime import dependencies, jittor_setup
+from ..runtime.mpi_environment import rank, world_size
 
 
 def choose_device(workers_id: str) -> None:

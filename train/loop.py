@@ -18,8 +18,9 @@ from ..errors import CheckpointError, DataError, ModelError, UsageError
 from ..evaluate.protocols.bin_sets import BinSet
 from ..models.weights.checkpoint import Checkpoint, step_folder
 from ..output import Output
-from ..processes.ranks import AnyRank, rank, sum_over_ranks, world_size
+from ..processes.ranks import AnyRank, sum_over_ranks
 from ..runtime.jittor_setup import threads
+from ..runtime.mpi_environment import rank, world_size
 from .checkpoints import best_accuracy, mark_best, mean_accuracy, prune, tidy
 from .config import CONFIG, Resources, TrainConfig
 from .device import choose_device, import_jittor, rank_line

@@ -13,7 +13,8 @@ from ..evaluate.protocols.bin_sets import BinSet
 from ..evaluate.protocols.usual_sets import TARGETS
 from ..evaluate.ten_fold_verification import VerificationResult, pair_distances, verification_result
 from ..output import Output
-from ..processes.ranks import rank, sum_over_ranks, world_size
+from ..processes.ranks import sum_over_ranks
+from ..runtime.mpi_environment import rank, world_size
 
 
 def open_sets(root: Path, target: Sequence[str] | None, size: int, output: Output) -> list[BinSet]:

@@ -13,7 +13,7 @@ import jittor as jt
 from jittor import nn
 
 from ..models.networks import parameters
-from ..processes.ranks import world_size
+from ..runtime.mpi_environment import world_size
 
 
 class SGD:

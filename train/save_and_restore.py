@@ -36,8 +36,9 @@ from ..models.weights.checkpoint import (
     step_folder,
     write_tensors,
 )
-from ..processes.ranks import communicator, rank, world_size
+from ..processes.ranks import communicator
 from ..runtime.jittor_setup import threads
+from ..runtime.mpi_environment import rank, world_size
 from .config import Resources, TrainConfig
 from .heads.teacher_head import TeacherHead
 from .optimizer import SGD, is_sharded

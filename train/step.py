@@ -11,7 +11,7 @@ from ..errors import CheckpointError
 from ..models.networks import build_network, pixels, seed_dropout
 from ..models.weights.checkpoint import fill, open_checkpoint
 from ..models.weights.published import fill_published, read_state_dict
-from ..processes.ranks import rank
+from ..runtime.mpi_environment import rank
 from .config import Resources, TrainConfig
 from .heads import build_head
 from .heads.teacher_head import TeacherHead

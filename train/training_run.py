@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..output import Output
-from ..processes.ranks import failing_together, rank
+from ..processes.ranks import failing_together
 from ..runtime import dependencies
+from ..runtime.mpi_environment import rank
 from .config import Resources, TrainConfig
 from .run_settings import Settings, refuse_changes, settings_for
 from .settings_file import settings_of

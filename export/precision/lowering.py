@@ -16,7 +16,7 @@ from ..onnx_files.serialize import serialize
 from ..targets import ONNXRUNTIME, Target
 from .fp16 import to_fp16
 from .int8 import to_int8
-from .measurement import BOUNDS, AccuracyOn, Precision, measure_precision
+from .measurement import BOUNDS, AccuracyMeasure, Precision, measure_precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Lowering:
 
     precision: str
     crops: npt.NDArray[np.uint8]
-    accuracy: AccuracyOn | None = None
+    accuracy: AccuracyMeasure | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in BOUNDS:

@@ -35,7 +35,7 @@ ROUNDS = 30
 BATCH = 32
 
 
-class AccuracyOn(Protocol):
+class AccuracyMeasure(Protocol):
     """A verification set on which accuracy is measured, such as `sface.evaluate.accuracy_on("lfw.bin")`."""
 
     @property
@@ -97,7 +97,7 @@ def measure_precision(
     other: bytes,
     precision: str,
     crops: npt.NDArray[np.uint8],
-    accuracy: AccuracyOn | None = None,
+    accuracy: AccuracyMeasure | None = None,
     preprocess: Preprocess = "raw",
 ) -> Precision:
     """Compare the ONNX file `other`, of a precision in BOUNDS, with the file `fp32` of the same face network.

@@ -13,7 +13,7 @@ from ...align.photo_shards import LeftOut, none_left
 from ...errors import SFaceError, UsageError
 from ...output import Output
 from ...progress import progress
-from ..photo_embeddings import embed_each
+from ..photo_embeddings import as_list, embed_each
 from ..verifier import FaceVerifier
 from .gallery_results import Enrollment, basis
 
@@ -56,7 +56,11 @@ def embed_people(
             remedy="leave it out, or name best or error",
             argument="faces",
         )
-    named = [(person, photo, number) for person, photos in people.items() for number, photo in enumerate(photos, 1)]
+    named = [
+        (person, photo, number)
+        for person, photos in people.items()
+        for number, photo in enumerate(as_list(photos, f"the photos of {person}"), 1)
+    ]
     if not named:
         raise UsageError("there is no photo to enroll")
     units: dict[str, list[NDArray[np.float32]]] = {}
@@ -89,7 +93,15 @@ def embed_people(
     )
 
 
-def add_people(gallery: "Gallery", people: EmbeddedPeople, verifier: FaceVerifier) -> Enrollment:
+@dataclass(frozen=True, slots=True)
+class AddedPhotos:
+    """How many photos were added, by person, and how many the gallery held already."""
+
+    enrolled: dict[str, int]
+    known: int
+
+
+def add_people(gallery: "Gallery", people: EmbeddedPeople) -> AddedPhotos:
     """Add the embeddings that the gallery doesn't hold yet.
 
     Raises what `Gallery.add` raises; then nothing is added.
@@ -102,9 +114,16 @@ def add_people(gallery: "Gallery", people: EmbeddedPeople, verifier: FaceVerifie
         if is_new.any():
             new[person] = vectors[is_new]
     gallery.add(new)
+    return AddedPhotos({person: len(vectors) for person, vectors in new.items()}, known)
+
+
+def describe_enrollment(
+    gallery: "Gallery", people: EmbeddedPeople, added: AddedPhotos, verifier: FaceVerifier
+) -> Enrollment:
+    """What came of it. Looks for people who are alike, which takes long in a large gallery."""
     return Enrollment(
-        enrolled={person: len(vectors) for person, vectors in new.items()},
-        known_photos=known,
+        enrolled=added.enrolled,
+        known_photos=added.known,
         people_without=people.without,
         alike=tuple(gallery.alike(verifier.threshold, people.units)),
         left_out=people.left_out,
@@ -122,8 +141,8 @@ def _is_new(gallery: "Gallery", person: str, vectors: NDArray[np.float32]) -> ND
 
 def _quality_notes(face: FaceInfo, output: Output) -> Iterator[str]:
     if face.found > 1:
-        faces = output.option("faces")
-        yield f"{face.photo}: {face.found} faces; one of them was taken ({faces} error refuses such photos)"
+        faces = output.setting("faces", "error")
+        yield f"{face.photo}: {face.found} faces; one of them was taken ({faces} refuses such photos)"
     if face.quality.sharpness < BLURRED:
         sharpness = f"{face.quality.sharpness:.0f}"
         yield f"{face.photo}: the face is blurred (sharpness {sharpness}); better give another photo"

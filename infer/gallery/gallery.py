@@ -84,11 +84,11 @@ class Gallery:
         line of text; the photo's own error where there is but one and it can't be used, NoFaceError or DataError where
         all can't. Then nothing is added.
         """
-        from .enrollment import add_people, embed_people
+        from .enrollment import add_people, describe_enrollment, embed_people
 
         self._must_be_of(verifier.embedder)
         embedded = embed_people(people, verifier, color=color, output=output or Output(quiet=True))
-        return add_people(self, embedded, verifier)
+        return describe_enrollment(self, embedded, add_people(self, embedded), verifier)
 
     def identify(
         self,

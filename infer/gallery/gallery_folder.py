@@ -62,12 +62,13 @@ def enroll(
     The photos are embedded first; only then do other processes that change the gallery wait. Raises what
     `Gallery.enroll` and `change_gallery` raise; then the gallery on disk is what it was.
     """
-    from .enrollment import add_people, embed_people
+    from .enrollment import add_people, describe_enrollment, embed_people
 
     _open_or_new(Path(folder), verifier.embedder)  # what is wrong with it is said now, not when all is embedded
     embedded = embed_people(people, verifier, color=color, output=output or Output(quiet=True))
     with change_gallery(folder, verifier.embedder) as gallery:
-        return add_people(gallery, embedded, verifier)
+        added = add_people(gallery, embedded)
+    return describe_enrollment(gallery, embedded, added, verifier)  # while others may change it again
 
 
 def identify(

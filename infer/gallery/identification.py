@@ -10,7 +10,7 @@ from ...align.image_file import Color
 from ...align.photo_faces import FaceInfo, Photo
 from ...errors import SFaceError, UsageError
 from ...output import Output
-from ..photo_embeddings import PhotoEmbeddings, embed_each
+from ..photo_embeddings import PhotoEmbeddings, as_list, embed_each
 from ..threshold import Threshold
 from ..verifier import FaceVerifier
 from .gallery_results import IdentifiedFace, IdentifiedPhotos, basis
@@ -23,6 +23,7 @@ def identify_photos(
     gallery: "Gallery", photos: Sequence[Photo], verifier: FaceVerifier, *, color: Color, output: Output
 ) -> IdentifiedPhotos:
     """Who each photo shows; see `Gallery.identify`."""
+    photos = as_list(photos)
     if not photos:
         raise UsageError("there is no photo to identify", argument="photos")
     named = [(photo, f"photo {number}") for number, photo in enumerate(photos, 1)]
@@ -79,5 +80,5 @@ def _threshold_notes(threshold: Threshold, photos: int, output: Output) -> Itera
 def _several_notes(faces: Sequence[FaceInfo], output: Output) -> Iterator[str]:
     for face in faces:
         if face.found > 1:
-            choice = output.option("faces")
-            yield f"{face.photo}: {face.found} faces; one of them was taken ({choice} all takes all)"
+            choice = output.setting("faces", "all")
+            yield f"{face.photo}: {face.found} faces; one of them was taken ({choice} takes all)"

@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Each process that `mpirun` started does its share; the first one gathers what all have done."""
-    from ..processes.ranks import failing_together, rank
+    from ..processes.ranks import failing_together
+    from ..runtime.mpi_environment import rank
 
     if rank() > 0:
         output = Output(args.json, quiet=True, options=output.options)

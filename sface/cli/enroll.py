@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..align.choice import FACE_CHOICES
 from ..errors import DataError, UsageError
 from ..output import Output
 from . import options
-from .gallery import basis_fields, in_words, people_in_words, photos_in_words
+from .gallery_words import basis_fields, in_words, people_in_words, photos_in_words
 
 if TYPE_CHECKING:
     from ..infer import Enrollment
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photos of --person; else a folder that holds one a person",
     )
     parser.add_argument("--person", metavar="NAME", help="whose photos they are")
-    options.add_verification(parser)
+    options.add_verification(parser, [choice for choice in FACE_CHOICES if choice != "all"])  # a photo is one person's
     parser.add_argument("--threshold", type=float, metavar="T", help="cosine from which two people are called alike")
 
 

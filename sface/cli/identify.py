@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..output import Output
 from . import options
-from .gallery import basis_fields
+from .gallery_words import basis_fields
 
 if TYPE_CHECKING:
     from ..infer import IdentifiedFace

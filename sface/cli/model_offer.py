@@ -7,11 +7,11 @@ from ..errors import ModelError
 from ..output import Output
 
 
-def offer_default(output: Output) -> Path:
-    """The recognition network to use where none was named. Where none is here and a person looks on, it is offered,
-    once.
+def offer_default(output: Output) -> Path | None:
+    """The recognition network to use where none was named; None where there is none and nobody to be asked: whoever
+    opens the network then says so, after what else may be wrong with the call.
 
-    Raises ModelError, with the command that brings one, where there is none then; what `zoo.get` raises.
+    Raises ModelError, with the command that brings one, where a person was asked and declined; what `zoo.get` raises.
     """
     from ..infer import zoo
 
@@ -23,7 +23,7 @@ def offer_default(output: Output) -> Path:
 
         is_watched = sys.stdin.isatty() and sys.stderr.isatty() and not output.as_json and not output.quiet
         if not is_watched or is_offline():
-            raise
+            return None
         first, *_, last = (FILES[name] for name in CHOICES["sface"])
         output.note(
             f"There is no model here yet. OpenCV's SFace network ({first.describe()}) can be had from "

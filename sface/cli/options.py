@@ -1,6 +1,7 @@
 """Options that several commands have, each defined once."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from ..align.choice import FACE_CHOICES
@@ -15,10 +16,10 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_faces(parser: argparse.ArgumentParser) -> None:
+def add_faces(parser: argparse.ArgumentParser, choices: Sequence[str] = FACE_CHOICES) -> None:
     """--faces: argument `faces` of `FaceVerifier`."""
     parser.add_argument(
-        "--faces", choices=FACE_CHOICES, default="best", help="which of a photo's faces; error: only one may be in it"
+        "--faces", choices=choices, default="best", help="which of a photo's faces; error: only one may be in it"
     )
 
 
@@ -47,12 +48,12 @@ def add_output_flags(action: argparse.ArgumentParser) -> None:
         action.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
-def add_verification(parser: argparse.ArgumentParser) -> None:
+def add_verification(parser: argparse.ArgumentParser, faces: Sequence[str] = FACE_CHOICES) -> None:
     """The options of a `FaceVerifier`: which network, which faces, on what; `read_verification` reads them."""
     parser.add_argument("--model", metavar="FILE", help="ONNX file; by default that of $SFACE_HOME/models")
     add_preprocess(parser)
     add_detector(parser)
-    add_faces(parser)
+    add_faces(parser, faces)
     parser.add_argument("--aligned", action="store_true", help="the files are aligned crops, not photos")
     parser.add_argument("--flip", action="store_true", help="embed each face's mirror image too: twice the time")
     add_providers(parser)
@@ -63,7 +64,7 @@ def read_verification(args: argparse.Namespace, output: Output) -> dict[str, Any
     if args.model is None:
         from .model_offer import offer_default
 
-        args.model = str(offer_default(output))
+        args.model = offer_default(output)
     return {
         "model": args.model,
         "preprocess": args.preprocess,

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Train; the exit code is 0 also where a signal ended the run, since its state was saved."""
-    from ..processes.ranks import rank
+    from ..runtime.mpi_environment import rank
     from ..train import train_with_options
 
     result = train_with_options(_given(args), args.outdir, resume=args.resume, output=output)

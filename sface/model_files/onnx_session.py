@@ -97,7 +97,9 @@ def _auto(ort: Any) -> list[str]:
 def _named(ort: Any, providers: Providers) -> list[str]:
     names = [_SHORT.get(name.lower(), name) for name in ([providers] if isinstance(providers, str) else providers)]
     if not names or not set(names) <= set(ort.get_all_providers()):
-        raise UsageError(f"providers {', '.join(names) or 'none'}: must be auto, or of {', '.join(_SHORT)}")
+        raise UsageError(
+            f"providers {', '.join(names) or 'none'}: must be auto, or of {', '.join(_SHORT)}", argument="providers"
+        )
     if missing := [name for name in names if name not in ort.get_available_providers()]:
         raise DependencyError(
             f"{missing[0]} is not part of the installed onnxruntime, which has "

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from ..errors import SFaceError
-from .ranks import share_of_cores
+from ..runtime.mpi_environment import share_of_cores
 
 Tools = TypeVar("Tools")
 Job = TypeVar("Job")

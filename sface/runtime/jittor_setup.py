@@ -43,8 +43,8 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import DependencyError
-from ..processes.ranks import rank, share_of_cores
 from .compiler_threads import take_turns
+from .mpi_environment import rank, share_of_cores
 from .system import missing_for_jittor
 
 # What Jittor's own download would be called; its folder is looked for before anything is downloaded.

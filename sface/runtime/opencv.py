@@ -1,4 +1,4 @@
-"""`from ..opencv import cv2`: OpenCV, or one line that names what this machine lacks for it."""
+"""`from sface.runtime.opencv import cv2`: OpenCV, or one line that names what this machine lacks for it."""
 
 from ..errors import DependencyError
 from .system import missing_for_opencv

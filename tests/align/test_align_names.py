@@ -11,7 +11,7 @@ import sface.align
 def test_the_public_names() -> None:
     assert set(sface.align.__all__) == {
         "load_image", "load_detector", "Detector", "Face", "find_faces", "align_face",
-        "measure_quality", "Quality", "align_folder", "AlignedFolder", "draw_people", "DrawnPeople",
+        "measure_quality", "Quality", "align_folder", "AlignedFolder", "LeftOut", "draw_people", "DrawnPeople",
         "TEMPLATE", "CROP_SIZE",
     }  # fmt: skip
     for name in sface.align.__all__:

@@ -71,6 +71,7 @@ def test_aligned_crops_are_taken_as_they_are() -> None:
     aligned = PhotoReader(None, "best", 96)
     (face,) = (photo := aligned.read(crop, "a crop")).faces
     np.testing.assert_array_equal(photo.crops, crop[None])
+    assert not np.shares_memory(photo.crops, crop)
     np.testing.assert_array_equal(aligned.read(crop[:, :, ::-1], color="bgr").crops, crop[None])
     assert (face.photo, face.box, face.score, face.found) == ("a crop", (0, 0, 96, 96), 1, 1)
     np.testing.assert_allclose(face.landmarks, TEMPLATE * (96 / 112), rtol=1e-6)

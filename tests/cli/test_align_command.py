@@ -168,6 +168,7 @@ def many(tmp_path_factory: pytest.TempPathFactory, drawn_photos: list[Path]) -> 
     return folder, digests(folder.parent / "set")
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_goes_on(

@@ -188,6 +188,7 @@ def test_where_a_gpu_runs_the_network_it_does_so_in_one_process(
     assert out(photos).read_bytes() == expected
 
 
+@pytest.mark.slow
 def test_a_published_network_and_real_photos(shared: Path, tmp_path: Path) -> None:
     model = write_published_sface(shared, tmp_path / "sface.onnx")
     people = [folder for folder in sorted((shared / "photos" / "lfw").iterdir()) if folder.is_dir()][:9]

@@ -44,6 +44,7 @@ def many(tmp_path_factory: pytest.TempPathFactory, drawn_photos: list[Path]) -> 
     return Many(folder / "photos", model, (folder / "out.npz").read_bytes())
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_goes_on(
@@ -61,6 +62,7 @@ def test_an_interrupted_run_goes_on(
     assert [path.name for path in tmp_path.iterdir()] == ["out.npz"]
 
 
+@pytest.mark.slow
 @posix
 def test_two_ranks_write_what_one_process_writes(many: Many, tmp_path: Path) -> None:
     done = mpirun(many.call(tmp_path, "--json"))

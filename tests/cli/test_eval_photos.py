@@ -292,6 +292,7 @@ def test_identification(model: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         assert "leave it out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_ctrl_c(model: Path, tmp_path: Path) -> None:
     people = draw_people(tmp_path / "people", {"Ada": 1, "Bo": 2}, photos=60)

@@ -229,6 +229,7 @@ def test_without_jittor(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_opencvs_published_network(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """onnxruntime refuses it as it is. The result takes any batch and has OpenCV's features."""
     out = tmp_path / "sface.onnx"

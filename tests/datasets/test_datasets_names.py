@@ -10,7 +10,7 @@ import sface.datasets
 
 def test_the_public_names() -> None:
     assert set(sface.datasets.__all__) == {
-        "open_image_set", "ImageSet", "convert", "Conversion", "check", "SetCheck", "draw_face", "Drawn",
+        "open_image_set", "ImageSet", "people_in", "convert", "Conversion", "check", "SetCheck", "draw_face", "Drawn",
     }  # fmt: skip
     assert dir(sface.datasets) == sorted(sface.datasets.__all__)
     for name in sface.datasets.__all__:

@@ -31,6 +31,7 @@ def london_pairs(photos: Path) -> list[tuple[Path, Path, bool]]:
     return genuine + [(a, b, False) for a, b in itertools.combinations(neutral, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "wrong"), [(40, 1), pytest.param(1, 4, marks=pytest.mark.hours)], ids=["some", "all 600 and London's"]
 )

@@ -22,3 +22,6 @@ def test_a_picture_of_a_verification(tmp_path: Path, drawn_photos: list[Path]) -
     assert picture.shape[1] >= 2 * 480 and (picture == (255, 210, 0)).all(axis=2).sum() > 1000
     with pytest.raises(UsageError, match=r"out\.xyz: can't be written as a picture"):
         write_picture(tmp_path / "out.xyz", verification, images)
+    bgr = images[0][:, :, ::-1], images[1][:, :, ::-1]
+    write_picture(tmp_path / "bgr.png", verification, bgr, color="bgr")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "bgr.png")), picture)

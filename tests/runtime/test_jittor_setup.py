@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sface.errors import DependencyError
-from sface.processes.ranks import share_of_cores
 from sface.runtime import jittor_setup as runtime
 from sface.runtime.system import missing_for_jittor, missing_for_opencv
 
@@ -111,19 +110,6 @@ def test_threads_wait_passively_and_the_users_number_stands() -> None:
 def test_threads_as_openmp_reads_them(text: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", text)
     assert runtime.threads() == threads
-
-
-def test_cores_are_shared_out_over_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As under mpirun, which binds each rank to one core of the four that it may use itself."""
-    host, bound = {0, 1, 2, 3}, {1}
-    given: list[list[int]] = []
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: bound if pid == 0 else host)
-    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: given.append(list(cores)))
-    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
-    monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "2")
-    monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_RANK", "1")
-    assert share_of_cores() == 2
-    assert given == [[2, 3]]
 
 
 def test_python_config(tmp_path: Path) -> None:

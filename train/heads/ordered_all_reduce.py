@@ -4,7 +4,7 @@ from typing import Any
 
 import jittor as jt
 
-from ...processes.ranks import rank, world_size
+from ...runtime.mpi_environment import rank, world_size
 
 
 class OrderedAllReduce:

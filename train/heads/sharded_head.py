@@ -18,7 +18,7 @@ import numpy as np
 from jittor import nn
 
 from ...errors import UsageError
-from ...processes.ranks import rank, world_size
+from ...runtime.mpi_environment import rank, world_size
 from ..config import HeadConfig
 from .head_output import HeadOutput
 from .ordered_all_reduce import OrderedAllReduce

@@ -9,7 +9,8 @@ import numpy as np
 from ...errors import DivergedError
 from ...evaluate.ten_fold_verification import VerificationResult
 from ...output import Output
-from ...processes.ranks import rank, sum_over_ranks, world_size
+from ...processes.ranks import sum_over_ranks
+from ...runtime.mpi_environment import rank, world_size
 from ..config import TrainConfig
 from ..loading.loader import Loader
 from .run_progress import Clock, Measurement, Progress

@@ -99,6 +99,7 @@ def test_only_what_is_taken_is_looked_at_again() -> None:
     assert detector.refined == [one, one, two]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mtcnn", "yunet"])
 def test_faces_of_20_pixels_in_a_photo_of_1920(name: str, request: pytest.FixtureRequest) -> None:
     from sface.align import load_detector

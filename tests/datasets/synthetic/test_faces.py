@@ -144,6 +144,7 @@ def small(crops: NDArray[np.uint8]) -> NDArray[np.floating]:
     return np.asarray((grey - grey.mean(1, keepdims=True)) / grey.std(1, keepdims=True))
 
 
+@pytest.mark.slow
 def test_colours_give_nobody_away_and_shapes_can_be_learned(drawn: list[Drawn]) -> None:
     """On people that were not trained on, what a linear method learned is far above raw pixels."""
     from sklearn.decomposition import PCA

@@ -206,6 +206,7 @@ def test_images_and_batches_that_can_not_be_read(tmp_path: Path, small: BinSet) 
         compare_bin(embedder(batch=7), small)
 
 
+@pytest.mark.slow
 def test_a_real_set(shared: Path) -> None:
     """Colours and places of the pixels of small copies tell some people apart."""
     bin_set = open_bin(shared / "faces_celeba293_112x112" / "lfw.bin")

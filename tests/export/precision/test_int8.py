@@ -255,6 +255,7 @@ def test_what_can_not_be_quantised(network: ir.Model, quantised: ir.Model) -> No
         )
 
 
+@pytest.mark.slow
 def test_a_published_network(shared: Path, tmp_path: Path) -> None:
     """OpenCV's SFace network on real faces; all of it in int8."""
     from sface.datasets.image_sets import open_image_set

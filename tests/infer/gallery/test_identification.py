@@ -85,7 +85,7 @@ def test_several_faces_of_a_photo(model: Path, drawn_photos: list[Path]) -> None
     gallery.enroll({"Ada": drawn_photos[:1], "Bo": drawn_photos[1:2]}, verifier)
     one = gallery.identify([both], verifier, color="bgr")
     assert len(one.faces) == 1
-    assert one.notes[-1] == "photo 1: 2 faces; one of them was taken (faces all takes all)"
+    assert one.notes[-1] == "photo 1: 2 faces; one of them was taken (faces='all' takes all)"
     every = gallery.identify([both], FaceVerifier(model, detector="mtcnn", faces="all", threshold=0.9), color="bgr")
     assert {face.person for face in every.faces} == {"Ada", "Bo"}
     assert not any("faces" in note for note in every.notes if note.startswith("photo 1"))

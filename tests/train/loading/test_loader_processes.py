@@ -254,6 +254,7 @@ def test_nothing_is_left_after_close() -> None:
 
 
 def test_memory_that_cannot_be_had() -> None:
+    gc.collect()  # what earlier tests left
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
     try:
