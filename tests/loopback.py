@@ -15,6 +15,7 @@ import pytest
 BEHAVIOURS = {
     "good": "gives it, or the part that is asked for",
     "no-range": "gives all of it, whatever part is asked for",
+    "refuses-range": "answers 416 to a part that is asked for",
     "other-part": "gives another part than the one that is asked for",
     "truncates": "ends after half of what it has announced",
     "stalls": "gives half, then nothing any more",
@@ -88,6 +89,9 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Location", server.url("good"))
                 self.end_headers()
                 return
+            if behaviour == "refuses-range" and asked:
+                self.send_error(416)
+                return
             self._give(behaviour, asked)
 
         def _give(self, behaviour: str, asked: str | None) -> None:
@@ -95,7 +99,7 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
             if behaviour == "wrong":
                 data = bytes(255 - byte for byte in data)
             start = 0
-            if asked and behaviour != "no-range":
+            if asked and behaviour not in ("no-range", "refuses-range"):
                 start = int(asked.removeprefix("bytes=").removesuffix("-"))
                 self.send_response(206)
                 self.send_header("Content-Range", f"bytes {start - (behaviour == 'other-part')}-{size - 1}/{size}")

@@ -8,6 +8,7 @@ import http.client
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -20,7 +21,9 @@ from typing import Any
 from ... import files
 from .sources import Wheel, host
 
-STALL = 20.0  # seconds; so long may a source be silent
+STALL = 20.0  # seconds; so long may a source be silent, or slower than SLOWEST
+SLOWEST = 1000  # bytes a second
+ATTEMPTS = 4  # at one source, each of them further than the one before
 BLOCK = 1 << 16  # bytes
 PIP_LIMIT = 900.0  # seconds; pip itself gives up on a silent index much sooner
 
@@ -39,8 +42,7 @@ def download(url: str, part: Path, *, size: int, sha256: str) -> None:
     Raises SourceError; then `part` holds what can be gone on with, or isn't there. Raises OSError of the disk.
     """
     goes_on = _length(part) > 0
-    if _length(part) < size:
-        _append(url, part, size)
+    _complete(url, part, size)
     if _length(part) == size and files.sha256(part) == sha256:
         return
     part.unlink()
@@ -92,26 +94,47 @@ def _length(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _append(url: str, part: Path, size: int) -> None:
-    """Ask for the bytes that are missing and append what comes. A server may answer with the whole file instead."""
+def _complete(url: str, part: Path, size: int) -> None:
+    """Bring `part` to at least `size` bytes. A source that breaks off is asked again, if `part` has grown by then."""
+    for _ in range(ATTEMPTS):
+        start = _length(part)
+        if start >= size:
+            return
+        try:
+            _append(url, part, start, size)
+            return
+        except SourceError:
+            if _length(part) <= start:
+                raise
+    raise SourceError(f"{host(url)} broke off {ATTEMPTS} times, after {_length(part):,} of {size:,} bytes")
+
+
+def _append(url: str, part: Path, start: int, size: int) -> None:
+    """Ask for the bytes from `start` on and append what comes. A server may answer with the whole file instead."""
+    with _as_source_error(host(url), start, size):
+        response = _open(url, start)
+    with response:
+        start = _check_answer(response, start, size)
+        with part.open("ab" if start else "wb") as file:
+            for block in _receive(response, host(url), start, size):
+                file.write(block)
+
+
+def _open(url: str, start: int) -> Any:
+    """The server's answer when it is asked for the bytes from `start` on; if it refuses that, for the whole file."""
     from ... import __version__
 
-    start, where = _length(part), host(url)
     # identity: a compressed answer has another length, and can't be gone on with
     headers = {"User-Agent": f"sface/{__version__}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-    with _said_of(where, start, size):
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=STALL)
-    with response:
-        start = _check_answer(response, start, size)
-        with part.open("ab" if start else "wb") as file:
-            while start < size:
-                with _said_of(where, start, size):
-                    block = response.read1(min(BLOCK, size - start))  # what is there, without waiting for a full block
-                if not block:
-                    raise SourceError(f"{where} ended after {start:,} of {size:,} bytes")
-                start += file.write(block)
+    try:
+        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=STALL)
+    except urllib.error.HTTPError as error:
+        if not start or error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        error.close()
+    return _open(url, 0)
 
 
 def _check_answer(response: Any, start: int, size: int) -> int:
@@ -128,8 +151,25 @@ def _check_answer(response: Any, start: int, size: int) -> int:
     return 0
 
 
+def _receive(response: Any, where: str, start: int, size: int) -> Iterator[bytes]:
+    """The blocks that come, up to the published size. Raises SourceError where they end early or come too slowly."""
+    since, lately = time.monotonic(), 0
+    while start < size:
+        if (now := time.monotonic()) - since > STALL:
+            if lately < SLOWEST * STALL:
+                raise SourceError(f"{where} is too slow, after {start:,} of {size:,} bytes")
+            since, lately = now, 0
+        with _as_source_error(where, start, size):
+            block = response.read1(min(BLOCK, size - start))  # what is there, without waiting for a full block
+        if not block:
+            raise SourceError(f"{where} ended after {start:,} of {size:,} bytes")
+        yield block
+        start += len(block)
+        lately += len(block)
+
+
 @contextmanager
-def _said_of(where: str, start: int, size: int) -> Iterator[None]:
+def _as_source_error(where: str, start: int, size: int) -> Iterator[None]:
     """Turn the network's errors into a SourceError that says how far the file has come."""
     try:
         yield

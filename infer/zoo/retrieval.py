@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import files
-from ...errors import DownloadError, StorageError, UsageError
+from ...errors import DependencyError, DownloadError, StorageError, UsageError
 from ...output import Output
 from .catalogue import CHOICES, FILES, ZooFile
 from .model_folder import folder, is_published, record_repaired, state
@@ -46,8 +46,9 @@ def get(name: str, *, output: Output | None = None) -> Got:
 
     A file that onnxruntime doesn't run as it was published is repaired, which needs the extra `export`.
 
-    Raises UsageError for an unknown name, DownloadError where no source gives it, DependencyError where it has to be
-    repaired and a package for that is missing, StorageError where it can't be written.
+    Raises UsageError for an unknown name, DownloadError where no source gives it, StorageError where it can't be
+    written. Where a file has to be repaired and a package for that is missing, DependencyError; or DownloadError that
+    says it too, if other files were tried before.
     """
     output = output or Output(quiet=True)
     names = CHOICES.get(name, (name,))
@@ -67,11 +68,17 @@ def get(name: str, *, output: Output | None = None) -> Got:
             return (_get_and_repair if file.repaired_as else _get)(file, output, unreachable)
         except DownloadError as error:
             reasons.append(str(error))
+        except DependencyError as error:
+            if not reasons:
+                raise
+            reasons.append(f"{file.name}: {error}")
     raise DownloadError("; ".join(reasons), remedy="the same command goes on from what has come")
 
 
-def fetch(file: ZooFile, into: Path, output: Output, unreachable: set[str]) -> str:
+def fetch(file: ZooFile, into: Path, output: Output, unreachable: set[str]) -> str | None:
     """Get the published bytes of `file` into a folder, under its name; returns the source that gave them, in words.
+
+    None: they are there already, as they are when another process was faster.
 
     unreachable: hosts that did not answer and are not asked again; those that do not answer now are added.
 
@@ -85,7 +92,7 @@ def fetch(file: ZooFile, into: Path, output: Output, unreachable: set[str]) -> s
         with files.alone_in(into, lambda: output.note(f"{into}: waiting for another download into it")):
             files.remove_half_written(target)
             if target.is_file() and is_published(target, file):
-                return str(target)
+                return None
             source = _bring(file, part, output, unreachable)
             files.write_atomically(target, part.replace)
             return source
@@ -142,12 +149,13 @@ def _get_and_repair(file: ZooFile, output: Output, unreachable: set[str]) -> Got
     source = fetch(file, downloads, output, unreachable)
     with files.alone_in(downloads):
         if state(file) == "there":  # another process was faster
+            (downloads / file.file).unlink(missing_ok=True)
             return Got(file, path, None)
         output.note(f"mending {file.file}: its quantised weights are folded to float32")
         _repair(file, downloads / file.file, path)
         record_repaired(path)
         (downloads / file.file).unlink()
-    return Got(file, path, source)
+    return Got(file, path, source or str(downloads / file.file))  # an earlier run had downloaded it
 
 
 def _repair(file: ZooFile, source: Path, path: Path) -> None:
