@@ -8,32 +8,44 @@ from .picture_files import PICTURE_SUFFIXES
 from .set_files import LIST, PROPERTY, RECORDS
 
 
-def people_in(root: str | os.PathLike[str], endings: tuple[str, ...] = PICTURE_SUFFIXES) -> dict[str, list[str]]:
+def people_in(
+    root: str | os.PathLike[str], endings: tuple[str, ...] = PICTURE_SUFFIXES, *, strict: bool = True
+) -> dict[str, list[str]]:
     """Names of the pictures in each person's folder, folders and pictures sorted by name; only people who have some.
 
-    endings: those of pictures' names, in small letters; ("",): any file.
+    endings  those of pictures' names, in small letters; ("",): any file
+    strict   refuse a person's folder that holds a folder or is a set itself, as its pictures would be missed in a
+             training set; else such things are left out
 
     Hidden files and folders, and files beside the people's folders, are left out. Raises DataError where a folder can't
-    be read, or a person's holds a folder or is a set itself.
+    be read, or is refused.
     """
     people = {}
     for folder in _visible(root):
         if not folder.is_dir():
             continue
         inside = _visible(folder)
-        names = {entry.name for entry in inside}
-        if names & {PROPERTY, LIST, RECORDS}:
-            raise DataError("holds a set in a folder of its own", path=root, remedy=f"did you mean {folder.path}?")
-        inner = next((entry for entry in inside if entry.is_dir()), None)
-        if inner is not None:
-            raise DataError(
-                "a folder in a person's folder; a set has one folder per person with all pictures in it, so mend "
-                f"that, or did you mean {folder.path}?",
-                path=inner.path,
-            )
+        if strict:
+            _refuse_sets(root, folder, inside)
+        else:
+            inside = [entry for entry in inside if entry.is_file()]
         if pictures := [entry.name for entry in inside if is_picture(entry.name, endings)]:
             people[folder.name] = pictures
     return people
+
+
+def _refuse_sets(root: str | os.PathLike[str], folder: os.DirEntry[str], inside: list[os.DirEntry[str]]) -> None:
+    """Raises DataError where a person's folder is a set itself, or holds a folder."""
+    names = {entry.name for entry in inside}
+    if names & {PROPERTY, LIST, RECORDS}:
+        raise DataError("holds a set in a folder of its own", path=root, remedy=f"did you mean {folder.path}?")
+    inner = next((entry for entry in inside if entry.is_dir()), None)
+    if inner is not None:
+        raise DataError(
+            "a folder in a person's folder; a set has one folder per person with all pictures in it, so mend "
+            f"that, or did you mean {folder.path}?",
+            path=inner.path,
+        )
 
 
 def pictures_in(root: str | os.PathLike[str]) -> list[str]:

@@ -204,12 +204,15 @@ def _embed(
             rows += numbers
     failures = list(failed.values())
     if not units:
-        raise DataError(f"none of its {len(failures):,} pictures can be used; the first: {failures[0]}")
+        raise DataError(
+            f"none of its {len(failures):,} pictures can be used; the first: {failures[0]}",
+            argument=failures[0].argument,
+        )
     if failures:
         faceless = sum(isinstance(error, NoFaceError) for error in failures)
         output.note(
             f"skipped of {len(faces.labels):,} pictures: {len(failures) - faceless:,} unreadable or no crops, "
-            f"{faceless:,} without a face; the first: {failures[0]}"
+            f"{faceless:,} without a face; the first: {output.text(failures[0])}"
         )
     return np.concatenate(units), np.array(faces.labels, dtype=np.int64)[rows], failures
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import onnx_ir as ir
 from jittor import nn
 
-from ..errors import UsageError
 from ..files import write_atomically
 from ..model_files.metadata import ModelMetadata
 from ..model_files.network_input import network_input
@@ -24,16 +23,17 @@ from ..model_files.onnx_session import open_session
 from ..models.network_config import NetworkConfig
 from .module_export import run_module, trace_module
 from .network_source import Source, open_source
-from .onnx_files.onnx_file import check_output, load_whole_model
+from .onnx_files.onnx_file import load_whole_model
 from .onnx_files.serialize import serialize_in_parts
 from .parity.first_difference import first_difference
 from .parity.parity import Array, Parity, embed_all, measure_embeddings, on_rows, raise_unless_equal
 from .parity.proof_crops import proof_crops
 from .passes import run_passes
 from .passes.unit_output import add_unit_output
-from .precision.lowering import Lowering, check_target, lower
+from .precision.lowering import Lowering, lower
 from .precision.measurement import Precision
-from .targets import Target, find_target
+from .request_check import check_request
+from .targets import Target
 from .tracing.trace import Layers, Traced
 
 INPUT, OUTPUT = "input", "embedding"
@@ -101,11 +101,8 @@ def export(
     Raises UsageError, CheckpointError (the weights can't be used), ModelError (the network can't be written),
     ParityError (the file differs), StorageError, DataError; then there is no file, or still the one that was there.
     """
-    target, path = find_target(target), Path(path)
-    check_output(path)
-    check_target(lowering, target)
-    if batch is not None and batch < 1:
-        raise UsageError(f"batch {batch}: must be 1 or more", argument="batch")
+    path = Path(path)
+    target = check_request(path, target, lowering.precision if lowering else "fp32", batch=batch)
     return export_source(
         open_source(checkpoint, network),
         path,

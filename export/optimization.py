@@ -17,7 +17,7 @@ from ..model_files.known_files import known_metadata
 from ..model_files.metadata import PREFIX, PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..model_files.network_input import network_input
 from ..model_files.onnx_session import in_one_line, open_session
-from .onnx_files.onnx_file import check_output, load_whole_model
+from .onnx_files.onnx_file import load_whole_model
 from .onnx_files.serialize import serialize
 from .parity.parity import Parity, embed_all, measure_embeddings, on_rows, raise_unless_equal
 from .parity.proof_crops import proof_crops, random_crops
@@ -25,9 +25,10 @@ from .parity.timing import interleaved
 from .passes import remove_initializers_from_inputs, run_passes
 from .passes.free_batch import fix_batch, free_batch
 from .passes.graph_edits import constant, only_reader
-from .precision.lowering import Lowering, check_target, lower
+from .precision.lowering import Lowering, lower
 from .precision.measurement import Precision
-from .targets import Target, find_target
+from .request_check import check_request
+from .targets import Target
 
 ROUNDS = 15
 
@@ -87,9 +88,8 @@ def optimize(
     Raises UsageError, ModelError (not such a network, not valid, weights in other files), PreprocessError (nothing says
     what the input is), ParityError (the new file differs), StorageError, DataError; then there is no new file.
     """
-    target, source, path = find_target(target), Path(source), Path(path)
-    check_output(path)
-    check_target(lowering, target)
+    source, path = Path(source), Path(path)
+    target = check_request(path, target, lowering.precision if lowering else "fp32")
     if preprocess is not None and preprocess not in PREPROCESS:
         raise UsageError(f"preprocess {preprocess!r}: must be one of {', '.join(PREPROCESS)}", argument="preprocess")
     report = None if report is None else Path(report)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from ..output import Output
 from ..processes.ranks import failing_together
 from ..runtime import dependencies
 from ..runtime.mpi_environment import rank
-from .config import Resources, TrainConfig
+from .config import PATHS, Resources, TrainConfig
 from .run_settings import Settings, refuse_changes, settings_for
 from .settings_file import settings_of
 
@@ -34,6 +35,8 @@ def train(
         read again.
     output: where progress and notes go (default: nowhere).
 
+    With `num_workers` or a teacher processes are spawned: in a script call it below `if __name__ == "__main__":`.
+
     SIGTERM, SIGINT or SIGUSR1 saves and ends the run. In several processes (`mpirun`) all of them call this; an error
     in one of them ends all.
 
@@ -47,7 +50,7 @@ def train(
     def settings(checkpoint: "Checkpoint | None") -> Settings:
         if checkpoint is not None:
             refuse_changes(settings_of(checkpoint)[0], config)
-        return config, resources
+        return config, _absolute(resources)
 
     return _run(settings, outdir, resume, output)
 
@@ -62,9 +65,17 @@ def train_with_options(
     """Train with the options of the command `sface train`, by their names: {"net": "MobileFaceNet", "param_s": 64.0}.
 
     What is not given has the command's defaults; with `resume` it is what the run had, so that none need be given;
-    with the option "config" it is what another run had. `settings_for` says more. All else is as in `train`.
+    with the option "config" it is what another run had. `settings_for` says more. All else is as in `train`. By default
+    it spawns processes that decode images.
     """
     return _run(lambda checkpoint: settings_for(options, checkpoint), outdir, resume, output)
+
+
+def _absolute(resources: Resources) -> Resources:
+    """With absolute paths: the run may be repeated from another folder."""
+    paths = {name: path for name in PATHS if (path := getattr(resources, name)) is not None}
+    absolute: dict[str, Any] = {name: Path(path).absolute() for name, path in paths.items()}
+    return replace(resources, **absolute)
 
 
 def _run(

@@ -32,14 +32,15 @@ def open_folders(root: Path, *, limit: int = LIMIT) -> PhotoPairs:
 
 
 def photos_of_people(root: Path) -> dict[str, list[Path]]:
-    """The photos of each person in `root`, people and photos sorted by name, as `people_in` finds them.
+    """The photos of each person in `root`, people and photos sorted by name; what else lies there is left out.
 
     Raises DataError as `people_in`, and where the folder is missing, there are not two people, or nobody has two
     photos.
     """
     if not root.is_dir():
         raise DataError("not a folder" if root.exists() else "there is no such folder", path=root)
-    people = {person: [root / person / name for name in names] for person, names in people_in(root).items()}
+    found = people_in(root, strict=False)
+    people = {person: [root / person / name for name in names] for person, names in found.items()}
     if len(people) < 2:
         raise DataError(
             f"holds photos of {len(people)} people", path=root, remedy="needed are two folders or more, one a person"

@@ -23,7 +23,7 @@ def load_model(path: Path) -> Any:
             raise ModelError("not a file", path=path, remedy="name an ONNX file")
         if size >= LARGEST:
             raise ModelError(
-                f"{size / 1000000000.0:.1f} GB, and an ONNX file ends at 2 GB",
+                f"{size / 1e9:.1f} GB, and an ONNX file ends at 2 GB",
                 path=path,
                 remedy="save it with its weights in other files (onnx.save)",
             )

@@ -13,7 +13,6 @@ from ...errors import UsageError
 from ...files import write_text
 from ...model_files.metadata import Preprocess
 from ..onnx_files.serialize import serialize
-from ..targets import ONNXRUNTIME, Target
 from .fp16 import to_fp16
 from .int8 import to_int8
 from .measurement import BOUNDS, AccuracyMeasure, Precision, measure_precision
@@ -44,14 +43,6 @@ class Lowering:
                 remedy="200 are better",
                 argument="crops",
             )
-
-
-def check_target(lowering: Lowering | None, target: Target) -> None:
-    """Raises UsageError where the files for `target` are float32 and something else is asked for."""
-    if lowering is not None and target is not ONNXRUNTIME:
-        raise UsageError(
-            f"files for {target.name} are fp32, not {lowering.precision}", remedy="leave out target", argument="target"
-        )
 
 
 def lower(

@@ -11,8 +11,14 @@ from ..runtime import dependencies, jittor_setup
 from . import network_options, onnx_options
 
 OPTIONS = onnx_options.OPTIONS | {"network": "net"}
-# The options of a file that is written; none of them goes with --check.
-_OF_A_FILE = ("batch", "unit_output", "target", "without", "precision")
+# The options of a file that is written, with their defaults; none of them goes with --check.
+_OF_A_FILE: dict[str, object] = {
+    "batch": None,
+    "unit_output": False,
+    "target": "onnxruntime",
+    "without": [],
+    "precision": "fp32",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +43,12 @@ def run(args: argparse.Namespace, output: Output) -> int:
     if (args.output is None) == (args.check is None):
         raise UsageError("name the file to write with -o, or the one to compare with --check")
     if args.check is not None:
-        parser = argparse.ArgumentParser()
-        add_arguments(parser)
-        if given := [option for option in _OF_A_FILE if getattr(args, option) != parser.get_default(option)]:
+        if given := [option for option, default in _OF_A_FILE.items() if getattr(args, option) != default]:
             raise UsageError(f"--check writes no file: leave out --{given[0]}")
+    else:
+        from ..export.request_check import check_request
+
+        check_request(args.output, args.target, args.precision, batch=args.batch)
     network = network_options.read_network(args)
     jittor_setup.without_cuda()
     jittor_setup.prepare()

@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Apply the passes, compare both files in onnxruntime, time them, write."""
+    from ..export.request_check import check_request
+
+    check_request(args.output, args.target, args.precision)
     dependencies.require_extra("export")
     dependencies.onnxruntime()
 

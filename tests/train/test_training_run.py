@@ -25,9 +25,18 @@ def test_options_by_name_are_the_configuration(tmp_path: Path, drawn_set: Path, 
     assert result.checkpoint == tmp_path / "out" / "step-00000002"
 
 
-def test_a_run_goes_on(tmp_path: Path, drawn_set: Path, plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_run_goes_on(
+    tmp_path: Path,
+    drawn_set: Path,
+    plain: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     outdir = tmp_path / "out"
-    train(replace(CONFIG, max_steps=1), Resources(drawn_set), outdir)
+    monkeypatch.chdir(drawn_set.parent)
+    train(replace(CONFIG, max_steps=1), Resources(drawn_set.name), outdir)
+    monkeypatch.undo()
+    assert read_settings(outdir / "config.json")[1].data_root == str(drawn_set)
     capfd.readouterr()
     with pytest.raises(UsageError, match="already holds a run; go on with resume"):
         train(CONFIG, Resources(drawn_set), outdir)

@@ -105,7 +105,12 @@ def test_a_folder_in_which_nobody_has_two_photos(tmp_path: Path) -> None:
         photos_of_people(tmp_path)
 
 
-def test_a_folder_in_a_persons_folder_is_refused(tmp_path: Path) -> None:
-    put(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/more/1.jpg")
-    with pytest.raises(DataError, match=r"more: a folder in a person's folder"):
-        photos_of_people(tmp_path)
+def test_what_else_lies_in_a_persons_folder_is_left_out(tmp_path: Path) -> None:
+    """As thumbnails that a network drive makes."""
+    put(tmp_path, "a/1.jpg", "a/2.jpg", "a/imgs.txt", "b/1.jpg", "b/@eaDir/1.jpg")
+    (tmp_path / "b" / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "b" / "folder.jpg").mkdir()
+    assert photos_of_people(tmp_path) == {
+        "a": [tmp_path / "a" / "1.jpg", tmp_path / "a" / "2.jpg"],
+        "b": [tmp_path / "b" / "1.jpg"],
+    }

@@ -8,8 +8,7 @@ import pytest
 
 from sface.errors import UsageError
 from sface.export import Lowering
-from sface.export.precision.lowering import check_target, lower
-from sface.export.targets import ONNXRUNTIME, OPENCV
+from sface.export.precision.lowering import lower
 
 from ..small_network import data_of, draw_crops, draw_network
 
@@ -51,10 +50,6 @@ def test_wishes_that_can_not_be_met() -> None:
         Lowering("int4", CROPS)
     with pytest.raises(UsageError, match="needs at least 2 crops"):
         Lowering("int8", CROPS[:1])
-    check_target(None, OPENCV)
-    check_target(Lowering("int8", CROPS), ONNXRUNTIME)
-    with pytest.raises(UsageError, match="files for opencv are fp32, not int8; leave out target"):
-        check_target(Lowering("int8", CROPS), OPENCV)
 
 
 def test_the_same_wish_gives_the_same_bytes() -> None:
