@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UsageError
+from ..export.request_check import check_request
 from ..model_files.metadata import ModelMetadata
 from ..output import Output
 from ..runtime import dependencies, jittor_setup
@@ -12,13 +13,7 @@ from . import network_options, onnx_options
 
 OPTIONS = onnx_options.OPTIONS | {"network": "net"}
 # The options of a file that is written, with their defaults; none of them goes with --check.
-_OF_A_FILE: dict[str, object] = {
-    "batch": None,
-    "unit_output": False,
-    "target": "onnxruntime",
-    "without": [],
-    "precision": "fp32",
-}
+_OF_A_FILE = {"batch": None, "unit_output": False, "target": "onnxruntime", "without": list[str](), "precision": "fp32"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +41,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
         if given := [option for option, default in _OF_A_FILE.items() if getattr(args, option) != default]:
             raise UsageError(f"--check writes no file: leave out --{given[0]}")
     else:
-        from ..export.request_check import check_request
-
         check_request(args.output, args.target, args.precision, batch=args.batch)
     network = network_options.read_network(args)
     jittor_setup.without_cuda()

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from ..export.request_check import check_request
 from ..output import Output
 from ..runtime import dependencies
 from . import options
@@ -22,8 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Apply the passes, compare both files in onnxruntime, time them, write."""
-    from ..export.request_check import check_request
-
     check_request(args.output, args.target, args.precision)
     dependencies.require_extra("export")
     dependencies.onnxruntime()
