@@ -105,7 +105,8 @@ def calibrate(
     output      shows progress and notes; by default nothing does
 
     Raises UsageError for an `fmr` out of range and for a detector of crops; DataError where the set is damaged or too
-    small for the rate; ModelError and PreprocessError as `FaceEmbedder`; DependencyError without the `export` extra.
+    small for the rate; ModelError and PreprocessError as `FaceEmbedder`; DependencyError without the `export` extra or
+    onnxruntime; StorageError where the file can't be written.
     """
     output = output or Output(quiet=True)
     file, folder = Path(model), Path(data)

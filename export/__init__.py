@@ -8,7 +8,7 @@
     inspect          what any ONNX file holds
     read_metadata    what a model file says about itself; write_metadata changes it
 
-    Lowering         the wish for fp16 or int8; read_crops reads face crops for it; AccuracyMeasure: an accuracy
+    Lowering         the wish for fp16 or int8; read_crops reads face crops for it; AccuracyMeasure: a set to measure on
     Target           the library that a file is to be fast in; its name will do
 
 What they give back: Check, Export, ModuleExport, Optimized, Parity, Precision, Summary.

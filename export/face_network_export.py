@@ -99,7 +99,8 @@ def export(
     report: a JSON file for what was measured; it is written also where the file is refused.
 
     Raises UsageError, CheckpointError (the weights can't be used), ModelError (the network can't be written),
-    ParityError (the file differs), StorageError, DataError; then there is no file, or still the one that was there.
+    ParityError (the file differs), StorageError, DataError, DependencyError, ImageError (a picture of the
+    accuracy's set); then there is no file, or still the one that was there.
     """
     path = Path(path)
     target = check_request(path, target, lowering.precision if lowering else "fp32", batch=batch)

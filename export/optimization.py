@@ -86,7 +86,8 @@ def optimize(
     report: a JSON file for what was measured; it is written also where the file is refused.
 
     Raises UsageError, ModelError (not such a network, not valid, weights in other files), PreprocessError (nothing says
-    what the input is), ParityError (the new file differs), StorageError, DataError; then there is no new file.
+    what the input is), ParityError (the new file differs), StorageError, DataError, DependencyError, ImageError (a
+    picture of the accuracy's set); then there is no new file.
     """
     source, path = Path(source), Path(path)
     target = check_request(path, target, lowering.precision if lowering else "fp32")

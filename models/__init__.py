@@ -4,7 +4,7 @@
     build_network         config → Jittor module
     load_checkpoint       checkpoint folder → module and what is known about it
     open_checkpoint       checkpoint folder → what is known about it, without Jittor
-    Checkpoint            that
+    Checkpoint            what `open_checkpoint` returns
     load_published        a file of weights of the published code, and a config → module
     describe_checkpoint   checkpoint → what its model file says about itself; `describe` does so for a config
 

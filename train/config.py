@@ -1,7 +1,7 @@
 """A training run as frozen values, checked when they are made. No Jittor here.
 
 The fields of TrainConfig, of the configurations in it and of Resources are the options of `sface train`, whose parser
-is made from them: what is said of a field is its documentation here as well as the command's help.
+is made from them: the text beside a field documents it here and is the command's help.
 """
 
 import math
@@ -102,7 +102,7 @@ class AugmentConfig:
     """
 
     crop: float = option(0.0, "a random part of a crop is kept, the rest is black", name="augment_crop", metavar="P")
-    lowres: float = option(0.0, "it is blurred, or made smaller and back", name="augment_lowres", metavar="P")
+    lowres: float = option(0.0, "blurred, or made smaller and then large again", name="augment_lowres", metavar="P")
     color: float = option(0.0, "other brightness, contrast and saturation", name="augment_color", metavar="P")
     move: float = option(0.0, "shifted, turned and scaled a little", name="augment_move", metavar="P")
     grey: float = option(0.0, "without colours", name="augment_grey", metavar="P")

@@ -1,4 +1,4 @@
-"""A run's settings from those that somebody gives by name: on the defaults, on another run's, or on a checkpoint's."""
+"""A run's settings: options by name, put over the defaults, over another run's settings, or over a checkpoint's."""
 
 import dataclasses
 import os

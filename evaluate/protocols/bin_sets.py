@@ -79,7 +79,7 @@ class BinSet:
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode) or not status.st_size:
             kind = "is empty" if stat.S_ISREG(status.st_mode) else "is not a file"
-            raise DataError(str(kind), path=self.path, remedy="needed is a verification set such as lfw.bin")
+            raise DataError(kind, path=self.path, remedy="needed is a verification set such as lfw.bin")
         with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as data:
             try:
                 return read_pickle(data)

@@ -62,7 +62,7 @@ def compare_ijbc(embedder: CropEmbedder, lists: IjbcLists, *, advance: Advance |
         try:
             return align_face(image, lists.landmarks[number], embedder.size, fit="scikit-image")
         except ImageError as error:
-            raise ImageError(str(error), path=path) from error
+            raise ImageError(error.reason, path=path, remedy=error.remedy) from error
 
     def weighted() -> Iterator[tuple[tuple[int, int], NDArray[np.float64]]]:
         """((template, medium), vector (D,)) of each picture that could be read."""

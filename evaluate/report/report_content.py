@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..evaluated_model import EvaluatedModel, EvaluatedSet
-from ..figures.accuracy_gain import accuracy_gain
 from ..figures.figures import Estimate, Figures, OperatingPoint, RobustnessRow
 from . import plots
 from .contact_sheet import ContactSheet, contact_sheet
@@ -121,7 +120,7 @@ def report_set(anchor: str, name: str, models: Mapping[str, EvaluatedModel]) -> 
         anchor=anchor,
         name=name,
         models=there,
-        gains=_gains(there),
+        gains={model: entry.accuracy_gain for model, entry in there.items() if entry.accuracy_gain is not None},
         points=_points(there),
         roc=plots.roc(figures),
         det=plots.det(figures),
@@ -180,12 +179,6 @@ def _limits(models: Mapping[str, EvaluatedModel]) -> Iterator[tuple[str, str]]:
 def _of(model: EvaluatedModel, name: str) -> EvaluatedSet | None:
     """The set of that name, if the model was measured on it."""
     return next((entry for entry in model.sets if entry.comparisons.name == name), None)
-
-
-def _gains(models: Mapping[str, EvaluatedSet]) -> dict[str, Estimate]:
-    first = next(iter(models.values()))
-    gains = {model: accuracy_gain(entry, first) for model, entry in models.items() if entry is not first}
-    return {model: gain for model, gain in gains.items() if gain is not None}
 
 
 def _points(models: Mapping[str, EvaluatedSet]) -> list[tuple[str, str, OperatingPoint]]:

@@ -145,7 +145,7 @@ class Graph:
     def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         """The rule of an operation, such as "add"."""
         if (rule := self.operations.get(operation)) is None:
-            raise ModelError(f"the operation {operation!r} has no rule and can't be exported", path=self.path)
+            raise ModelError(f"{self.path}: the operation {operation!r} has no rule and can't be exported")
         return rule(self, *args, **kwargs)
 
     def input(self, name: str, shape: Sequence[int], dtype: str) -> Symbol:
@@ -185,7 +185,7 @@ class Graph:
             return self.constant(value, name, dtype)
         if isinstance(value, jt.Var | np.ndarray | np.generic):
             return self.constant(value, name)
-        raise ModelError(f"a value of type {type(value).__name__} can't be exported", path=self.path)
+        raise ModelError(f"{self.path}: a value of type {type(value).__name__} can't be exported")
 
     def node(
         self, op_type: str, inputs: Sequence[Symbol | None], shape: Sequence[int], dtype: str = "float32", **attrs: Any
@@ -218,7 +218,7 @@ class Graph:
         try:
             return broadcast(*(symbol.shape for symbol in symbols))
         except ValueError as error:
-            raise ModelError(str(error), path=self.path) from None
+            raise ModelError(f"{self.path}: {error}") from None
 
     def shape_tensor(self, shape: Sequence[int]) -> Symbol:
         """A shape as int64 values of the graph: a constant, unless the batch is in it."""

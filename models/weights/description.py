@@ -27,7 +27,7 @@ def describe(network: NetworkConfig, *, loss: str = "", training_set: str = "") 
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> ModelMetadata:
-    """The same of a checkpoint's network, with what it was trained with and on."""
+    """The metadata of a checkpoint's network, with its loss and the name of its training set."""
     return describe(
         checkpoint.network,
         loss=_loss(checkpoint.description["training"]),

@@ -47,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    from ..evaluate import evaluate
-
     request = EvaluationRequest(
         models=args.models,
         data=args.data,
@@ -66,6 +64,9 @@ def run(args: argparse.Namespace, output: Output) -> int:
         providers=options.read_providers(args),
         command=args.command,
     )
+
+    from ..evaluate import evaluate  # after the request, whose faults are told without these imports
+
     evaluation = evaluate(request, output)
     output.result(evaluation.text(), evaluation.to_dict(), evaluation.error)
     return 0 if evaluation.error is None else evaluation.error.exit_code

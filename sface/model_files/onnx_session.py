@@ -41,7 +41,7 @@ def open_session(model: bytes | Path, file: str, threads: int | None = None, pro
     """
     ort = dependencies.onnxruntime()
     if isinstance(model, bytes) and (reason := why_not_whole(model)) is not None:
-        raise ModelError(str(reason), path=file)
+        raise ModelError(reason, path=file)
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, in one line; its log would repeat it in many
     # Else the threads of one network, waiting busily for its next run, hold up the network that runs after it: a

@@ -25,6 +25,14 @@ def require(module: str, extra: str) -> ModuleType:
         raise DependencyError(f"{module} is not installed: pip install 'sface[{extra}]'") from None
 
 
+def raise_if_of_an_extra(error: ModuleNotFoundError) -> None:
+    """Raises DependencyError that names the extra, where the module that wasn't found is one that an extra brings."""
+    package = (error.name or "").partition(".")[0]
+    extras = {"jittor": "train", **{module: extra for extra, modules in _MODULES.items() for module in modules}}
+    if package in extras:
+        raise DependencyError(f"{package} is not installed: pip install 'sface[{extras[package]}]'") from None
+
+
 def require_extra(extra: str) -> None:
     """Raises DependencyError where a package that the extra `extra` brings is missing. For the start of a long job, so
     that it doesn't fail at its end."""

@@ -32,6 +32,22 @@ def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
         assert extra in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("room", "name", "missing", "extra"),
+    [
+        ("export", "optimize", "onnx", "export"),
+        ("export", "Lowering", "onnx_ir", "export"),
+        ("export", "export", "jittor", "train"),
+        ("models", "build_network", "jittor", "train"),
+    ],
+)
+def test_a_public_name_whose_package_is_missing(room: str, name: str, missing: str, extra: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; from sface.{room} import {name}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert last == f"sface.errors.DependencyError: {missing} is not installed: pip install 'sface[{extra}]'"
+
+
 def test_a_package_of_an_extra() -> None:
     assert dependencies.require("json", "export").__name__ == "json"
     with pytest.raises(DependencyError, match=r"nothing_like_it is not installed: pip install 'sface\[export\]'"):
