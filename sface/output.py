@@ -12,13 +12,11 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import SFaceError, StorageError
 
 
-@dataclass
 class Output:
     """Where a command's words go. For a function that is called from Python: Output(quiet=True), or none.
 
@@ -26,10 +24,10 @@ class Output:
         None outside a command line. Errors name arguments; a person at a command line is told of options.
     """
 
-    as_json: bool = False
-    quiet: bool = False
-    options: Mapping[str, str] | None = None
-    _stdout_is_lost: bool = field(default=False, init=False, repr=False)
+    # No dataclass: to import that module takes a tenth of the time of `sface --help`.
+    def __init__(self, as_json: bool = False, quiet: bool = False, options: Mapping[str, str] | None = None) -> None:
+        self.as_json, self.quiet, self.options = as_json, quiet, options
+        self._stdout_is_lost = False
 
     def result(self, text: str, fields: dict[str, Any], error: SFaceError | None = None) -> None:
         """Print what the user asked for: `text` for a person, `fields` as JSON.
