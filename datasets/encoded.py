@@ -5,9 +5,10 @@ import numpy.typing as npt
 
 from ..errors import ImageError
 from ..runtime.opencv import cv2
+from .jpeg import JPEG_START, decode_jpeg, read_header
 from .picture_files import LARGEST_CROP, is_larger_than_crop
 
-_BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
+_BEGINNINGS = {JPEG_START: ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
 
 JPEG_QUALITY = 95
 
@@ -27,13 +28,16 @@ def suffix_of(where: str, data: bytes) -> str:
 
 
 def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode an image file, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG that was cut off, and before that
-    where it is larger than a face crop.
+    """Decode an image file, upright, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG in which data is missing, and
+    before that where it is larger than a face crop.
     """
     _refuse_cut_off(where, data)
-    too_large = is_larger_than_crop(data)
+    header = read_header(data) if data.startswith(JPEG_START) else None
+    too_large = is_larger_than_crop(data) if header is None else max(header[:2]) > LARGEST_CROP
     if too_large:
         raise ImageError(f"more than {LARGEST_CROP} pixels a side; is no face crop", path=where)
+    if header is not None and (pixels := decode_jpeg(data, header, where)) is not None:
+        return pixels
     try:
         image = None if too_large is None else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
