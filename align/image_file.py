@@ -96,7 +96,7 @@ def _read(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
 
 
 def _read_jpeg(jpeg: bytes, name: str, max_pixels: int) -> NDArray[np.uint8] | None:
-    """The pixels of most JPEG files, in a fifth of Pillow's time and without loading it; None: Pillow has to be asked."""
+    """The pixels of most JPEG files, without loading Pillow; None: Pillow has to be asked."""
     if (header := read_header(jpeg)) is None:
         return None
     _check_size(header.width, header.height, name, max_pixels)

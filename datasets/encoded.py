@@ -28,8 +28,8 @@ def suffix_of(where: str, data: bytes) -> str:
 
 
 def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode an image file, upright, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG in which data is missing, and
-    before that where it is larger than a face crop.
+    """Decode an image file, upright, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG in which data is missing,
+    and before that where it is larger than a face crop.
     """
     _refuse_cut_off(where, data)
     header = read_header(data) if data.startswith(JPEG_START) else None

@@ -1,5 +1,5 @@
-"""JPEG files: what the header says, and the pixels, by libjpeg-turbo (the package simplejpeg), which tells where data is
-missing. Importing this loads neither NumPy nor a decoder."""
+"""JPEG files: what the header says, and the pixels, by libjpeg-turbo (the package simplejpeg), which tells where data
+is missing. Importing this loads neither NumPy nor a decoder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = 1
 
-# What libjpeg says where pixels are missing or made up. Its other warnings, such as bytes before a marker, are harmless.
+# What libjpeg says where pixels are missing or made up. Its other warnings, as of bytes before a marker, are harmless.
 _MISSING = ("premature end", "bad huffman code", "bad arithmetic code", "instead of rst", "progress")
 
 
