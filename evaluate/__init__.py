@@ -4,7 +4,7 @@
     EvaluatedModel, EvaluatedSet  what an Evaluation holds of each network and of each set
     calibrate                     a model file + people's faces → Calibration: the threshold for a false match rate
     model_card                    a model file + what was measured of it → Markdown
-    accuracy_on                   a set such as lfw.bin → AccuracyOn: what embeds → its accuracy
+    accuracy_on                   a set such as lfw.bin → AccuracyOn: what embeds → its accuracy; two → the change
     Comparisons, measure          compared pairs of your own → Figures
     Figures, OperatingPoint, Accuracy, Rate, Estimate   the figures
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .figures.figures import Rate as Rate
     from .figures.measure import measure as measure
     from .report.model_card import model_card as model_card
-    from .ten_fold_verification import AccuracyOn as AccuracyOn
-    from .ten_fold_verification import accuracy_on as accuracy_on
+    from .set_accuracy import AccuracyOn as AccuracyOn
+    from .set_accuracy import accuracy_on as accuracy_on
 
 # public name: the file that holds it
 _PUBLIC = {
@@ -44,8 +44,8 @@ _PUBLIC = {
     "calibrate": "calibration",
     "Calibration": "calibration",
     "model_card": "report.model_card",
-    "accuracy_on": "ten_fold_verification",
-    "AccuracyOn": "ten_fold_verification",
+    "accuracy_on": "set_accuracy",
+    "AccuracyOn": "set_accuracy",
     "Comparisons": "figures.comparisons",
     "measure": "figures.measure",
     "Figures": "figures.figures",

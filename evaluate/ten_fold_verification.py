@@ -4,9 +4,7 @@ brought to unit length; squared Euclidean distance; ten folds (metrics.ten_fold_
 What gives embeddings is a callable: uint8 (N, S, S, 3) RGB → float32 (N, D).
 """
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..processes.read_ahead import read_ahead
 from .crop_embedder import CropEmbedder, Embed
 from .figures.metrics import squared_distances, ten_fold_accuracy
-from .protocols.bin_sets import BinSet, open_bin, pair_ranges
+from .protocols.bin_sets import BinSet, pair_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +74,3 @@ def verify(embed: Embed, bin_set: BinSet, *, batch: int = 64, flip: bool = True)
     """The figures of a set, in this process alone; arguments and errors as of `pair_distances`."""
     distances, length_sum = pair_distances(embed, bin_set, 0, len(bin_set), batch=batch, flip=flip)
     return verification_result(bin_set.name, distances, length_sum, bin_set.same)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AccuracyOn:
-    """The ten-fold accuracy on one verification set, as a function of a network: `accuracy_on("lfw.bin")(embed)`."""
-
-    bin_set: BinSet
-
-    @property
-    def path(self) -> Path:
-        """The path of the set's file."""
-        return self.bin_set.path
-
-    @property
-    def name(self) -> str:
-        """Of the set: the file's without ".bin"."""
-        return self.bin_set.name
-
-    @property
-    def size(self) -> int:
-        """Width and height of its crops in pixels."""
-        return self.bin_set.size
-
-    def __call__(self, embed: Embed) -> float:
-        """The accuracy, a share, of what embeds crops: uint8 (N, S, S, 3) RGB → raw embeddings float32 (N, D).
-
-        Mirror images are added. Raises DataError where an embedding is not finite or of length 0, ImageError where an
-        image of the set can't be decoded.
-        """
-        return verify(embed, self.bin_set).accuracy
-
-
-def accuracy_on(path: str | os.PathLike[str]) -> AccuracyOn:
-    """Open a verification set such as lfw.bin to measure networks on it. Its images are read when they are needed.
-
-    Raises DataError where the file is missing, damaged or no such set, ImageError where its first image can't be
-    decoded.
-    """
-    return AccuracyOn(open_bin(Path(path)))

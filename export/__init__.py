@@ -8,10 +8,11 @@
     inspect          what any ONNX file holds
     read_metadata    what a model file says about itself; write_metadata changes it
 
-    Lowering         the wish for fp16 or int8; read_crops reads face crops for it; AccuracyMeasure: a set to measure on
+    Lowering         the wish for fp16, int8 or the better of fp32 and int8; read_crops reads face crops for it
+    AccuracyMeasure  a set to measure accuracy on; PairedAccuracyMeasure also compares two networks
     Target           the library that a file is to be fast in; its name will do
 
-What they give back: Check, Export, ModuleExport, Optimized, Parity, Precision, Summary.
+What they give back: AccuracyChange, Check, Choice, Export, ModuleExport, Optimized, Parity, Precision, Summary.
 
 `export`, `check` and `to_onnx` need Jittor, the others don't. Importing this package makes a plain `import jittor` work
 offline (see sface/runtime/jittor_setup.py); it does not import Jittor.
@@ -37,10 +38,13 @@ if TYPE_CHECKING:
     from .optimization import Optimized as Optimized
     from .optimization import optimize as optimize
     from .parity.parity import Parity as Parity
+    from .precision.accuracy_measure import AccuracyChange as AccuracyChange
+    from .precision.accuracy_measure import AccuracyMeasure as AccuracyMeasure
+    from .precision.accuracy_measure import PairedAccuracyMeasure as PairedAccuracyMeasure
     from .precision.calibration_crops import read_crops as read_crops
     from .precision.lowering import Lowering as Lowering
-    from .precision.measurement import AccuracyMeasure as AccuracyMeasure
     from .precision.measurement import Precision as Precision
+    from .precision.precision_choice import Choice as Choice
     from .targets import Target as Target
 
 jittor_setup.prepare()
@@ -56,9 +60,12 @@ _HOMES = {
     "write_metadata": "onnx_files.onnx_metadata",
     "Lowering": "precision.lowering",
     "read_crops": "precision.calibration_crops",
-    "AccuracyMeasure": "precision.measurement",
+    "AccuracyMeasure": "precision.accuracy_measure",
+    "PairedAccuracyMeasure": "precision.accuracy_measure",
     "Target": "targets",
+    "AccuracyChange": "precision.accuracy_measure",
     "Check": "face_network_export",
+    "Choice": "precision.precision_choice",
     "Export": "face_network_export",
     "ModuleExport": "module_export",
     "Optimized": "optimization",
@@ -79,8 +86,11 @@ __all__ = [
     "Lowering",
     "read_crops",
     "AccuracyMeasure",
+    "PairedAccuracyMeasure",
     "Target",
+    "AccuracyChange",
     "Check",
+    "Choice",
     "Export",
     "ModuleExport",
     "Optimized",

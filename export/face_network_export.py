@@ -32,6 +32,7 @@ from .passes import run_passes
 from .passes.unit_output import add_unit_output
 from .precision.lowering import Lowering, lower
 from .precision.measurement import Precision
+from .precision.precision_choice import Choice
 from .request_check import check_request
 from .targets import Target
 from .tracing.trace import Layers, Traced
@@ -47,7 +48,8 @@ class Export:
     checkpoint  what it was made from: the checkpoint's folder, or the file of weights
     metadata    what the file says about itself
     parity      how equal it is to the network in float32
-    precision   what was measured of a file below float32; else None
+    precision   what was measured of fp16 or int8 that was asked for; else None
+    choice      what "auto" measured of fp32 and int8, and which of them it wrote; else None
     nodes       of its graph
     size        in bytes
     """
@@ -57,6 +59,7 @@ class Export:
     metadata: ModelMetadata
     parity: Parity
     precision: Precision | None
+    choice: Choice | None
     nodes: int
     size: int
 
@@ -95,7 +98,7 @@ def export(
     batch: take exactly that many crops at once; None: any number, or what the target wants.
     unit_output: give unit vectors instead of raw embeddings.
     without: names of passes (export/passes) to leave out.
-    lowering: fp16 or int8 instead of float32.
+    lowering: fp16 or int8 instead of float32, or "auto": whichever of float32 and int8 is better on this machine.
     report: a JSON file for what was measured; it is written also where the file is refused.
 
     Raises UsageError, CheckpointError (the weights can't be used), ModelError (the network can't be written),
@@ -162,12 +165,12 @@ def export_source(
         del traced
         _free_memory()
         parity = _prove(source, expected, layers, temporary, crop_sets, report)
-        precision = None
+        precision = choice = None
         if lowering:
-            model, data, precision = lower(temporary.read_bytes(), lowering, "raw", report)
-            temporary.write_bytes(data)
-            nodes = len(model.graph)
-        return Export(path, source.path, source.metadata, parity, precision, nodes, temporary.stat().st_size)
+            lowered = lower(temporary.read_bytes(), lowering, "raw", report)
+            temporary.write_bytes(lowered.data)
+            precision, choice, nodes = lowered.precision, lowered.choice, len(lowered.model.graph)
+        return Export(path, source.path, source.metadata, parity, precision, choice, nodes, temporary.stat().st_size)
 
     return write_atomically(path, write)
 

@@ -25,8 +25,9 @@ from .parity.timing import interleaved
 from .passes import remove_initializers_from_inputs, run_passes
 from .passes.free_batch import fix_batch, free_batch
 from .passes.graph_edits import constant, only_reader
-from .precision.lowering import Lowering, lower
+from .precision.lowering import Lowered, Lowering, lower
 from .precision.measurement import Precision
+from .precision.precision_choice import Choice
 from .request_check import check_request
 from .targets import Target
 
@@ -51,7 +52,8 @@ class Optimized:
     loads      whether onnxruntime runs the original as it is; where it doesn't, it was measured with the initializers
                removed from its inputs
     parity     how equal the two are in float32
-    precision  what was measured of a file below float32; else None
+    precision  what was measured of fp16 or int8 that was asked for; else None
+    choice     what "auto" measured of fp32 and int8, and which of them it wrote; else None
     metadata   what the file says about itself
     """
 
@@ -61,6 +63,7 @@ class Optimized:
     loads: bool
     parity: Parity
     precision: Precision | None
+    choice: Choice | None
     metadata: ModelMetadata
 
 
@@ -82,7 +85,7 @@ def optimize(
     target: the library that the file is to be fast in: "onnxruntime" or "opencv".
     preprocess: the input of a file that doesn't say it: "raw", 0..255, or "centered", (x - 127.5) / 127.5.
     without: names of passes (export/passes) to leave out.
-    lowering: fp16 or int8 instead of float32.
+    lowering: fp16 or int8 instead of float32, or "auto": whichever of float32 and int8 is better on this machine.
     report: a JSON file for what was measured; it is written also where the file is refused.
 
     Raises UsageError, ModelError (not such a network, not valid, weights in other files), PreprocessError (nothing says
@@ -102,8 +105,6 @@ def optimize(
     remove_initializers_from_inputs.apply(model)
     size, dimension = _sizes(model, source)
     metadata = _describe(model, source, preprocess, size, dimension)
-    if lowering and lowering.precision == "int8":  # its embeddings are others
-        metadata = metadata.without_threshold()
     nodes_before = len(proto.graph.node)
     run_passes(model, without={*without, *target.without})
     if target.batch is None:
@@ -119,21 +120,22 @@ def optimize(
     expected = embed_all(reference, crop_sets, metadata.preprocess)
     parity = measure_embeddings(expected, optimized, crop_sets, metadata.preprocess)
     raise_unless_equal(parity, must_matter=True, first_difference=lambda: None, report=report)
-    precision = None
+    lowered = Lowered(model, data)
     if lowering:
-        model, data, precision = lower(data, lowering, metadata.preprocess, report)
-        optimized = on_rows(open_session(data, str(source)))
+        lowered = lower(data, lowering, metadata.preprocess, report)
+        optimized = on_rows(open_session(lowered.data, str(source)))
     crop = network_input(random_crops(1, size), metadata.preprocess)
     before, after = interleaved([lambda: reference(crop), lambda: optimized(crop)], ROUNDS)
-    write_bytes(path, data)
+    write_bytes(path, lowered.data)
     return Optimized(
         path,
         Measured(size_before, nodes_before, before),
-        Measured(len(data), len(model.graph), after),
+        Measured(len(lowered.data), len(lowered.model.graph), after),
         loads,
         parity,
-        precision,
-        metadata,
+        lowered.precision,
+        lowered.choice,
+        metadata.without_threshold() if lowered.is_int8 else metadata,
     )
 
 

@@ -5,10 +5,9 @@ not the smallest: there are crops on which a network is not stable. OpenCV's SFa
 where a single grey level is added to all pixels.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from ...model_files.network_input import network_input
 from ...model_files.onnx_session import open_session
 from ..parity.parity import Array, on_rows
 from ..parity.timing import interleaved
+from .accuracy_measure import AccuracyMeasure, Embed
 from .fp16 import as_on_gpu
 from .value_ranges import check_crops
 
@@ -33,21 +33,6 @@ LOST = 0.002  # of accuracy
 SLOWER = 1.02  # medians of the same file differ by as much
 ROUNDS = 30
 BATCH = 32
-
-
-class AccuracyMeasure(Protocol):
-    """A verification set on which accuracy is measured, such as `sface.evaluate.accuracy_on("lfw.bin")`."""
-
-    @property
-    def name(self) -> str:
-        """The name of the verification set."""
-
-    @property
-    def size(self) -> int:
-        """Width and height of its crops in pixels."""
-
-    def __call__(self, embed: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]], /) -> float:
-        """The accuracy, 0..1, of an embedding function: uint8 (N, S, S, 3) RGB → float32 (N, D)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +95,26 @@ def measure_precision(
     Raises ParityError where the mean cosine is below its bound, UsageError where crops don't fit, DataError where those
     of the set don't, ModelError where onnxruntime can't load a file, and what `accuracy` raises.
     """
+    before, after = open_both(fp32, other, precision, crops, accuracy, preprocess)
+    cosines = cosines_to_fp32(before(crops), after(crops))
+    check_cosine(precision, cosines)
+    times = milliseconds((fp32, other), crops[:1], preprocess, threads=1)
+    result = Precision(precision, len(crops), float(cosines.mean()), float(cosines.min()), *times)
+    if accuracy is None:
+        return result
+    return replace(result, set_name=accuracy.name, accuracy_before=accuracy(before), accuracy_after=accuracy(after))
+
+
+def open_both(
+    fp32: bytes,
+    other: bytes,
+    precision: str,
+    crops: npt.NDArray[np.uint8],
+    accuracy: AccuracyMeasure | None,
+    preprocess: Preprocess,
+) -> tuple[Embed, Embed]:
+    """Both files as functions of crops; arguments as of `measure_precision`, and so is what it raises where crops or
+    the set don't fit or a file can't be loaded."""
     session = open_session(fp32, "the float32 network")
     check_crops(crops, session.get_inputs()[0].shape[2])
     if accuracy is not None and accuracy.size != crops.shape[1]:
@@ -118,20 +123,19 @@ def measure_precision(
             f"{crops.shape[1]}x{crops.shape[1]}",
             argument="accuracy",
         )
-    before = _embed(session, preprocess)
-    after = _embed(open_session(_as_measured(other, precision), f"the {precision} network"), preprocess)
-    cosines = _cosines(before(crops), after(crops))
-    mean, least = float(cosines.mean()), float(cosines.min())
-    if not mean >= BOUNDS[precision]:  # NaN isn't either
-        what = f"the mean cosine to fp32 is {mean:.5f} (bound {BOUNDS[precision]})"
-        if not np.isfinite(mean):
-            what = "an embedding is not finite, as a value of the network is too large"
-        raise ParityError(f"{precision}: {what}; {REMEDIES[precision]}; no file was written")
-    times = _milliseconds((fp32, other), crops, preprocess)
-    result = Precision(precision, len(crops), mean, least, *times)
-    if accuracy is None:
-        return result
-    return replace(result, set_name=accuracy.name, accuracy_before=accuracy(before), accuracy_after=accuracy(after))
+    lowered = open_session(_as_measured(other, precision), f"the {precision} network")
+    return _embed(session, preprocess), _embed(lowered, preprocess)
+
+
+def check_cosine(precision: str, cosines: npt.NDArray[np.float64]) -> None:
+    """Raises ParityError where the mean of the cosines to fp32 (N,) is below its bound."""
+    mean = float(cosines.mean())
+    if mean >= BOUNDS[precision]:
+        return
+    what = f"the mean cosine of {precision} to fp32 is {mean:.5f} (bound {BOUNDS[precision]})"
+    if not np.isfinite(mean):
+        what = f"an embedding in {precision} is not finite, as a value of the network is too large"
+    raise ParityError(what, remedy=f"{REMEDIES[precision]}; no file was written")
 
 
 def _as_measured(data: bytes, precision: str) -> bytes:
@@ -141,13 +145,13 @@ def _as_measured(data: bytes, precision: str) -> bytes:
     return bytes(ir.serde.serialize_model(model).SerializeToString())
 
 
-def _embed(session: Any, preprocess: Preprocess) -> Callable[[npt.NDArray[np.uint8]], Array]:
+def _embed(session: Any, preprocess: Preprocess) -> Embed:
     """A network as a function: crops uint8 (N, S, S, 3) → raw embeddings float32 (N, D)."""
     run = on_rows(session, BATCH)
     return lambda crops: run(network_input(crops, preprocess))
 
 
-def _cosines(first: Array, second: Array) -> npt.NDArray[np.float64]:
+def cosines_to_fp32(first: Array, second: Array) -> npt.NDArray[np.float64]:
     """Cosines (N,) of two embeddings (N, D), row by row."""
     units = []
     for rows in (first.astype(np.float64), second.astype(np.float64)):
@@ -156,11 +160,12 @@ def _cosines(first: Array, second: Array) -> npt.NDArray[np.float64]:
     return np.asarray((units[0] * units[1]).sum(axis=1))
 
 
-def _milliseconds(
-    files: tuple[bytes, bytes], crops: npt.NDArray[np.uint8], preprocess: Preprocess
+def milliseconds(
+    files: tuple[bytes, bytes], crop: npt.NDArray[np.uint8], preprocess: Preprocess, threads: int | None
 ) -> tuple[float, float]:
-    """The median time of a run of each file, in one thread."""
-    crop = network_input(crops[:1], preprocess)
-    runs = [partial(on_rows(open_session(data, "the network", threads=1)), crop) for data in files]
-    before, after = interleaved(runs, ROUNDS)
+    """The median time of a run of each file with one crop, uint8 (1, S, S, 3). threads: None: all cores."""
+    x = network_input(crop, preprocess)
+    before, after = interleaved(
+        [partial(on_rows(open_session(data, "the network", threads=threads)), x) for data in files], ROUNDS
+    )
     return before, after

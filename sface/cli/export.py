@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     output.result(
         f"{result.path}: {_about(result.metadata, result.checkpoint)}, {result.size / 1e6:.1f} MB, {result.nodes} "
         f"nodes; equal to the network to {parity.max_difference:.1e} on unit vectors (cosine {parity.min_cosine:.7f})"
-        f"{onnx_options.in_lines(result.precision)}",
+        f"{onnx_options.in_lines(result.precision, result.choice)}",
         {
             "file": str(result.path),
             "checkpoint": str(result.checkpoint),
@@ -83,6 +83,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
             "nodes": result.nodes,
             "parity": asdict(parity),
             "precision": result.precision and asdict(result.precision),
+            "choice": result.choice and asdict(result.choice),
             "metadata": result.metadata.to_props(),
         },
     )

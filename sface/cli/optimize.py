@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         f"before: {before.size / 1e6:6.1f} MB  {before.nodes:4} nodes  {before.milliseconds:6.2f} ms a crop\n"
         f"after:  {after.size / 1e6:6.1f} MB  {after.nodes:4} nodes  {after.milliseconds:6.2f} ms a crop, "
         f"{before.milliseconds / after.milliseconds:.2f} times as fast{as_it_was}"
-        f"{in_lines(result.precision)}",
+        f"{in_lines(result.precision, result.choice)}",
         {
             "file": str(result.path),
             "before": asdict(before),
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
             "loads": result.loads,
             "parity": asdict(parity),
             "precision": result.precision and asdict(result.precision),
+            "choice": result.choice and asdict(result.choice),
             "metadata": result.metadata.to_props(),
         },
     )

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from sface.export import read_metadata
 from sface.export.parity.proof_crops import drawn_crops
 from sface.export.precision import measurement
 from sface.infer import FaceEmbedder
+from tests.export.small_network import embed as embed_alone
+from tests.export.verification_pairs import write_easy_pairs, write_pairs_for_one
+from tests.paths import REPOSITORY
 from tests.tiny_models import raw_metadata, write_model
 
 
@@ -121,10 +125,72 @@ def test_a_bound_that_is_missed_leaves_no_file(
     assert not (tmp_path / "b.onnx").exists()
 
 
+def optimized(precision: str, source: Path, folder: Path, eval_set: Path, *more: str) -> Path:
+    """The file that `sface optimize` writes."""
+    out = source.with_name(f"{precision}.onnx")
+    options = [] if precision == "fp32" else ["--calibration", str(folder), "--eval_set", str(eval_set)]
+    assert main(["optimize", str(source), "-o", str(out), "--precision", precision, *options, *more]) == 0
+    return out
+
+
+def test_auto(folder: Path, eval_set: Path, tmp_path: Path, capsys: Any) -> None:
+    """Whichever is faster on this machine: the file is that of its precision, and says what it is."""
+    measured = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="them", detector="mtcnn")
+    source = write_model(tmp_path / "a.onnx", metadata=measured)
+    out = optimized("auto", source, folder, eval_set, "--json", "--report", str(tmp_path / "r.json"))
+    fields = json.loads(capsys.readouterr().out)
+    choice = fields["choice"]
+    assert fields["precision"] is None
+    assert choice["written"] in ("fp32", "int8") and choice["set_name"] == "pairs"
+    assert choice["milliseconds_fp32"] > 0 and choice["milliseconds_int8"] > 0
+    assert choice["accuracy"]["low"] <= choice["accuracy"]["change"] <= choice["accuracy"]["high"]
+    assert out.read_bytes() == optimized(choice["written"], source, folder, eval_set).read_bytes()
+    metadata = read_metadata(out)
+    assert metadata is not None and metadata.to_props() == fields["metadata"]
+    assert json.loads((tmp_path / "r.json").read_text())["choice"] == choice
+    page = (REPOSITORY / "docs" / "export.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in (*choice, *choice["accuracy"]))
+
+
+def test_auto_does_not_trade_accuracy_for_time(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    """On pairs that int8 decides wrongly it writes the file of fp32, however fast the other is."""
+    source = write_model(tmp_path / "a.onnx")
+    easy = write_easy_pairs(tmp_path / "easy.bin", 112)
+    fp32, int8 = (optimized(name, source, folder, easy) for name in ("fp32", "int8"))
+    hard = write_pairs_for_one(
+        tmp_path / "hard.bin",
+        right=partial(embed_alone, fp32.read_bytes()),
+        wrong=partial(embed_alone, int8.read_bytes()),
+        size=112,
+    )
+    capsys.readouterr()
+    assert optimized("auto", source, folder, hard).read_bytes() == fp32.read_bytes()
+    first, second, last = capsys.readouterr().out.splitlines()[-3:]
+    assert first.startswith("fp32: ") and first.endswith(" on hard")
+    assert second.startswith("int8: ") and second.endswith(" on hard")
+    assert last.startswith("fp32 was written: int8 is ")
+    assert "its accuracy differs by -" in last and last.endswith("more than the 0.10 points that it may lose")
+
+
+def test_auto_of_a_checkpoint(
+    run_folder: Path, folder: Path, eval_set: Path, model_file: Path, tmp_path: Path, capsys: Any
+) -> None:
+    out = tmp_path / "a.onnx"
+    call = ["export", str(run_folder), "-o", str(out), "--precision", "auto", "--json"]
+    assert main([*call, "--calibration", str(folder), "--eval_set", str(eval_set)]) == 0
+    written = json.loads(capsys.readouterr().out)["choice"]["written"]
+    assert (onnx.TensorProto.INT8 in types(out)) == (written == "int8")
+    assert (out.read_bytes() == model_file.read_bytes()) == (written == "fp32")
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
         (["--precision", "int8"], 2, "name their folder with --calibration"),
+        (["--precision", "auto"], 2, "name them with --calibration and --eval_set"),
+        (["--precision", "auto", "--calibration", "no"], 2, "name them with --calibration and --eval_set"),
+        (["--precision", "auto", "--eval_set", "no.bin"], 2, "name them with --calibration and --eval_set"),
+        (["--precision", "auto", "--calibration", "two", "--eval_set", "no.bin"], 6, "no.bin: can't be read"),
         (["--calibration", "."], 2, "add that or leave it out"),
         (["--eval_set", "lfw.bin"], 2, "add that or leave it out"),
         (["--precision", "fp16", "--calibration", "no"], 6, "no such folder"),
@@ -141,7 +207,12 @@ def test_what_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     crop = np.zeros((112, 112, 3), dtype=np.uint8)
-    for name, pictures in {"one": [crop], "small": [crop[:56, :56]] * 2, "mixed": [crop, crop[:56, :56]]}.items():
+    for name, pictures in {
+        "one": [crop],
+        "two": [crop] * 2,
+        "small": [crop[:56, :56]] * 2,
+        "mixed": [crop, crop[:56, :56]],
+    }.items():
         Path(name).mkdir()
         for index, picture in enumerate(pictures):
             cv2.imwrite(f"{name}/{index}.png", picture)

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from sface.errors import DataError
 from sface.evaluate.protocols.bin_sets import BinSet, open_bin
-from sface.evaluate.ten_fold_verification import accuracy_on, pair_distances, verification_result, verify
+from sface.evaluate.ten_fold_verification import pair_distances, verification_result, verify
 
 PAIRS, SIZE, PEOPLE = 70, 12, 9
 
@@ -166,14 +165,6 @@ def test_the_next_batch_is_read_while_this_one_is_embedded(small: BinSet) -> Non
         return projected(images)
 
     verify(embed, Watched(small.path), batch=16)
-
-
-def test_the_accuracy_on_a_set(small: BinSet, tmp_path: Path) -> None:
-    accuracy = accuracy_on(str(small.path))
-    assert (accuracy.path, accuracy.name, accuracy.size) == (small.path, "small", SIZE)
-    assert accuracy(projected) == verify(projected, small).accuracy
-    with pytest.raises(DataError, match=r"none\.bin: can't be read"):
-        accuracy_on(tmp_path / "none.bin")
 
 
 def test_it_needs_neither_jittor_nor_onnx() -> None:

@@ -33,4 +33,4 @@ def test_the_pages_examples(folder: Path) -> None:
     printed = run(examples(PAGE), folder)
     assert printed.startswith("MobileFaceNet ")
     written = {path.name for path in folder.glob("*.onnx")}
-    assert written == {"model.onnx", "opencv.onnx", "int8.onnx", "resnet18.onnx", "sums.onnx"}
+    assert written == {"model.onnx", "opencv.onnx", "int8.onnx", "best.onnx", "resnet18.onnx", "sums.onnx"}

@@ -107,7 +107,7 @@ def test_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "open_session", opened)
     monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-    assert module._milliseconds((b"large", b"small"), CROPS, "raw") == pytest.approx((8, 2))
+    assert module.milliseconds((b"large", b"small"), CROPS[:1], "raw", threads=1) == pytest.approx((8, 2))
     assert threads_asked == [1, 1]
     assert order == [0.008, 0.002] * (1 + module.ROUNDS)
 
@@ -131,7 +131,7 @@ def test_each_has_a_bound_of_its_own(fp32: bytes, precision: str, amount: float,
         measure_precision(fp32, other, precision, CROPS)
     message = str(error.value)
     bound = {"fp16": "0.9999", "int8": "0.99"}[precision]
-    assert message.startswith(f"{precision}: the mean cosine to fp32 is 0.9")
+    assert message.startswith(f"the mean cosine of {precision} to fp32 is 0.9")
     assert f"(bound {bound})" in message
     assert "take fp32; no file was written" in message
     assert ("more crops" in message) == (precision == "int8")
@@ -153,7 +153,7 @@ def test_what_only_a_gpu_would_show() -> None:
     crops = draw_crops(4, size=8)
     half = to_fp16(model)
     assert np.isfinite(embed(data_of(half), crops)).all()
-    with pytest.raises(ParityError, match="fp16: an embedding is not finite, as a value of the network is too large"):
+    with pytest.raises(ParityError, match="an embedding in fp16 is not finite, as a value of the network is too large"):
         measure_precision(data_of(model), data_of(half), "fp16", crops)
     halved = np.asarray(crops // 2, dtype=np.uint8)
     assert measure_precision(data_of(model), data_of(half), "fp16", halved).mean_cosine > 0.9999
