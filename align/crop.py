@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from ..runtime.opencv import cv2
+from .cut import cut_square
 from .similarity import Fit, fit_similarity
 
 CROP_SIZE = 112
@@ -15,7 +15,6 @@ TEMPLATE: NDArray[np.float32] = np.array(
     dtype=np.float32,
 )
 TEMPLATE.setflags(write=False)
-_MARGIN = 3  # pixels: more than interpolation reads beside a point
 
 
 def align_face(
@@ -38,23 +37,10 @@ def align_face(
     scale = 0.0 if fitted is None else float(np.hypot(fitted[0, 0], fitted[1, 0]))
     if fitted is None or scale == 0:
         raise ImageError(f"a face can't be aligned by the landmarks {points.tolist()}")
-    # Where the face is larger than the crop, single pixels would be picked out of it. So it is cut out n times as
-    # large, at about the photo's own resolution, and each n x n pixels are averaged.
-    n = max(1, min(round(1 / scale), max(image.shape[:2]) // size))
-    matrix = fitted * n
-    matrix[:, 2] += (n - 1) / 2  # the middle of n pixels
-    # Only the part of the photo that is seen: OpenCV takes no picture with a side of 32,767 pixels or more.
-    square = np.array([(0, 0), (size, 0), (0, size), (size, size)], dtype=np.float64)
-    corners = np.linalg.solve(fitted[:, :2], (square - fitted[:, 2]).T).T
-    left, top = np.clip(corners.min(axis=0) - _MARGIN, 0, image.shape[1::-1]).astype(int)
-    right, bottom = np.clip(corners.max(axis=0) + _MARGIN, 0, image.shape[1::-1]).astype(int)
-    if right <= left or bottom <= top:
-        raise ImageError(f"a face can't be aligned by landmarks outside the photo, {points.tolist()}")
-    if max(right - left, bottom - top) >= 32767:
-        raise ImageError("a face is too large to be aligned", remedy="scale the photo down")
-    matrix[:, 2] += matrix[:, :2] @ (left, top)
-    part = image[top:bottom, left:right]
-    crop: NDArray[np.uint8] = cv2.warpAffine(part, matrix, (size * n, size * n), flags=cv2.INTER_LINEAR)
-    if n > 1:
-        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
-    return crop
+    # Where the face is larger than the crop, single pixels would be picked out of it. So it is sampled at about the
+    # photo's own resolution, and averaged.
+    samples = max(1, min(round(1 / scale), max(image.shape[:2]) // size))
+    try:
+        return cut_square(image, fitted, size, samples)
+    except ValueError as error:
+        raise ImageError(f"a face can't be cut out by the landmarks {points.tolist()}: {error}") from None

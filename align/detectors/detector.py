@@ -14,9 +14,16 @@ from .face import Face
 
 
 class Detector(Protocol):
-    """Finds faces: first where they are, then exactly. One detector may be used by several threads at once."""
+    """Finds faces: first where they are, then exactly. One detector may be used by several threads at once.
+
+    name           as it is chosen: "mtcnn", "yunet"
+    aligner        what decides where the landmarks lie, "yunet+onet-1": the crops of two aligners differ a little
+    certain_score  the score that upright faces have; with a lower one it may be a tilted face, or none
+    """
 
     name: str
+    aligner: str
+    certain_score: float
 
     def detect(self, image: NDArray[np.uint8], smallest: float = 20) -> list[Face]:
         """The faces of an image, uint8 (H, W, 3) RGB, upright; the best score first; [] where there are none.

@@ -14,11 +14,13 @@ class Face:
     box        left, top, right, bottom; may reach beyond the photo
     landmarks  float32 (5, 2), x and y: image-left eye, image-right eye, nose, image-left and image-right mouth corner
     score      the detector's confidence, 0..1; not comparable between detectors
+    certainty  how certain the close look is that this is a face, upright but for its roll, 0..1; None before that look
     """
 
     box: tuple[float, float, float, float]
     landmarks: NDArray[np.float32]
     score: float
+    certainty: float | None = None
 
 
 def size(face: Face) -> float:

