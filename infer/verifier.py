@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..align.choice import FACE_CHOICES, FaceChoice
-from ..align.detectors.detector import load_detector
+from ..align.detectors.detector import Detector, load_detector
 from ..align.image_file import Color
-from ..align.photo_faces import Photo, PhotoReader
+from ..align.photo_faces import Photo, PhotoFaces, PhotoReader
 from ..errors import SFaceError, UsageError
 from ..model_files.metadata import Preprocess
 from ..model_files.onnx_session import Providers
+from ..processes.side_by_side import side_by_side
 from .embedded_face import EmbeddedFace, embed_every_face
 from .embedder import CHUNK, FaceEmbedder
 from .photo_embeddings import PhotoEmbeddings, as_list, embed_each, embed_faces
@@ -42,7 +43,7 @@ class FaceVerifier:
     aligned     the photos are aligned crops, in which no face is looked for
     flip        embed each face's mirror image too
     providers   what of onnxruntime runs the network: "auto" or names, see `FaceEmbedder`
-    threads     CPU threads for one network; None: all cores
+    threads     CPU threads for one call; None: all cores
 
     Raises UsageError for an argument that can't be, ModelError where a file is missing, damaged or of another kind,
     PreprocessError where the file's input is not known, DependencyError without onnxruntime or a provider.
@@ -69,11 +70,17 @@ class FaceVerifier:
             from .zoo.model_folder import default_model
 
             model = default_model()
-        self.embedder = FaceEmbedder(model, preprocess=preprocess, providers=providers, threads=threads)
-        found_by = None if aligned else load_detector(detector, threads=threads)
+
+        def open_embedder() -> FaceEmbedder:
+            return FaceEmbedder(model, preprocess=preprocess, providers=providers, threads=threads)
+
+        def open_detector() -> Detector | None:
+            return None if aligned else load_detector(detector, threads=1)  # a second one makes a search no faster
+
+        self.embedder, found_by = side_by_side(open_embedder, open_detector)
         self.reader = PhotoReader(found_by, faces, self.embedder.input_size)
         self.detector = "aligned" if found_by is None else found_by.name
-        self.flip = flip
+        self.flip, self._threads = flip, threads
         self.threshold_details = choose_threshold(
             threshold, self.embedder.metadata, self.detector, str(self.embedder.path), flip=flip
         )
@@ -92,7 +99,17 @@ class FaceVerifier:
         Raises ImageError where a photo can't be read, NoFaceError where no face was found in one, SeveralFacesError
         where several were and `faces` is "error"; the error's `path` is the path or name of that photo.
         """
-        photos = [self.reader.read(photo, name, color=color) for photo, name in zip((a, b), names, strict=True)]
+
+        def read_first() -> PhotoFaces:
+            return self.reader.read(a, names[0], color=color)
+
+        def read_second() -> PhotoFaces:
+            return self.reader.read(b, names[1], color=color)
+
+        if self._threads == 1:
+            photos = (read_first(), read_second())
+        else:
+            photos = side_by_side(read_first, read_second)
         one, other = embed_faces(self.embedder, photos, flip=self.flip)
         return self._decide(one, other)
 

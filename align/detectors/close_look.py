@@ -89,8 +89,8 @@ def _to_picture(centre: NDArray[np.float64], side: float, roll: float) -> NDArra
 
 def _to_photo(shares: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (..., 2), as shares of the picture's side, in pixels of the photo."""
-    turn = np.linalg.inv(matrix[:, :2])
-    photo: NDArray[np.float64] = (shares * SIDE - 0.5 - matrix[:, 2]) @ turn.T
+    inverse: NDArray[np.float64] = np.linalg.inv(matrix[:, :2])
+    photo: NDArray[np.float64] = (shares * SIDE - 0.5 - matrix[:, 2]) @ inverse.T
     return photo
 
 

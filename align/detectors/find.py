@@ -36,7 +36,9 @@ def find_faces(image: NDArray[np.uint8], detector: Detector, faces: FaceChoice =
     taken = [detector.refine(image, face) for face in chosen]
     if len(taken) <= 1 and not any(_is_upright(face) and face.score >= detector.certain_score for face in taken):
         looks = [(taken, seen), *(_look_at_turned_copy(image, detector, faces, degrees) for degrees in TILTS)]
-        taken, seen = max(looks, key=lambda look: max((_rank(face, faces, image) for face in look[0]), default=_NONE))
+        taken, seen = max(
+            looks, key=lambda look: max((_certain_weight(face, faces, image) for face in look[0]), default=0.0)
+        )
     if not taken:
         raise NoFaceError("no face was found")
     if faces == "error" and seen > 1:
@@ -63,12 +65,13 @@ def _search(image: NDArray[np.uint8], detector: Detector, faces: FaceChoice) -> 
 def _choose(seen: list[Face], faces: FaceChoice, image: NDArray[np.uint8]) -> list[Face]:
     if faces in ("all", "error") or not seen:
         return seen
-    if faces == "center":
-        return [min(seen, key=lambda face: off_centre(face, image.shape))]
     return [max(seen, key=lambda face: _weight(face, faces, image))]
 
 
 def _weight(face: Face, faces: FaceChoice, image: NDArray[np.uint8]) -> float:
+    """By which faces are chosen: the largest weight is taken."""
+    if faces == "center":
+        return 1 - off_centre(face, image.shape)
     return size(face) if faces == "largest" else prominence(face, image.shape)
 
 
@@ -76,13 +79,10 @@ def _is_upright(face: Face) -> bool:
     return face.certainty is None or face.certainty >= CERTAIN
 
 
-_NONE = (False, 0.0)
-
-
-def _rank(face: Face, faces: FaceChoice, image: NDArray[np.uint8]) -> tuple[bool, float]:
-    """What of the photo and its turned copies is taken: first what is certain, then what has the most weight. A tilted
-    face that is seen in both has a higher score where it is upright."""
-    return _is_upright(face), _weight(face, faces, image)
+def _certain_weight(face: Face, faces: FaceChoice, image: NDArray[np.uint8]) -> float:
+    """By which faces of the photo and of its turned copies are compared. A tilted face that is seen in both has a better
+    score where it is upright."""
+    return _weight(face, faces, image) * (1 if face.certainty is None else face.certainty)
 
 
 def _look_at_turned_copy(

@@ -3,6 +3,7 @@ Detection and Alignment using Multi-task Cascaded Convolutional Networks", IEEE 
 """
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,11 @@ class MTCNN:
         """The faces of an image, uint8 (H, W, 3) RGB, upright, of `smallest` pixels and more; the best score first."""
         scale = min(1.0, SEARCH_SIZE / max(image.shape[:2]))
         picture = _scaled(image, scale)
-        smallest = max(WINDOW, smallest * scale)
+        # The sizes of the picture are the same for every `smallest`, so that a large face is found in the same place
+        # whether small ones are looked for or not.
+        sure = max(WINDOW, SURE_FACE * scale)
+        steps = max(0, math.floor(math.log(max(smallest * scale, sure) / sure, 1 / PYRAMID_FACTOR)))
+        smallest = sure / PYRAMID_FACTOR**steps
         boxes, landmarks, scores = self._search(picture, smallest)
         if len(boxes) == 0:
             # A face that fills the photo is seen when there is something around it.
@@ -68,10 +73,9 @@ class MTCNN:
 
     def _propose(self, picture: NDArray[np.uint8], smallest: float) -> Array:
         """P-Net: squares (N, 4) that may hold a face, from windows over the picture in many sizes."""
-        base = _scaled(picture, WINDOW / smallest)
         found = []
         for step in itertools.count():
-            level = _scaled(base, PYRAMID_FACTOR**step)
+            level = _scaled(picture, WINDOW / smallest * PYRAMID_FACTOR**step)
             if min(level.shape[:2]) < WINDOW:
                 break
             offsets, scores = self._p_net.run(level[None])

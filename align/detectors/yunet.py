@@ -13,7 +13,7 @@ from ...model_files.onnx_session import giving_back_memory, open_session, read_m
 from ...runtime.opencv import cv2
 from .boxes import suppress
 from .close_look import CLOSE_LOOK, CloseLook
-from .face import Face
+from .face import Face, size
 from .mtcnn_networks import Network
 
 STRIDES = (8, 16, 32)
@@ -65,12 +65,18 @@ class YuNet:
         longer_side = max(image.shape[:2])
         last = float(np.clip(longer_side * SURE_FACE / smallest, GLANCE_SIZE, LARGEST_SIZE))
         steps = math.ceil(math.log(last / GLANCE_SIZE, NEXT_SIZE)) + 1
-        faces = [
-            face for size in np.geomspace(GLANCE_SIZE, last, steps) for face in self._search(image, size / longer_side)
-        ]
-        boxes = np.array([face.box for face in faces], dtype=np.float32).reshape(-1, 4)
-        scores = np.array([face.score for face in faces], dtype=np.float32)
-        return [faces[i] for i in suppress(boxes, scores, MAX_OVERLAP)]
+        found: list[Face] = []
+        ranks: list[float] = []
+        for number, longest in enumerate(np.geomspace(GLANCE_SIZE, last, steps)):
+            scale = longest / longer_side
+            for face in self._search(image, scale):
+                found.append(face)
+                ranks.append(face.score + (steps - number if size(face) * scale >= SURE_FACE else 0))
+        # Of several views of a face the first counts that shows it large enough. So a large face is found in the same
+        # place whether small ones are looked for or not.
+        boxes = np.array([face.box for face in found], dtype=np.float32).reshape(-1, 4)
+        kept = [found[i] for i in suppress(boxes, np.array(ranks, dtype=np.float32), MAX_OVERLAP)]
+        return sorted(kept, key=lambda face: -face.score)
 
     def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
         """The face with exact landmarks, see `CloseLook`."""

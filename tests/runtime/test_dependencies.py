@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sface.errors import DependencyError
 from sface.runtime import dependencies
-from tests.tiny_models import write_model
+from tests.tiny_models import raw_metadata, write_model
 
 
 def test_onnxruntime_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -64,13 +65,17 @@ def test_a_package_that_is_there_but_broken_is_not_called_missing(
         dependencies.require("broken_package", "export")
 
 
-def test_opencv_without_its_system_libraries() -> None:
+def test_opencv_without_its_system_libraries(tmp_path: Path) -> None:
+    """It is imported when the first photo is searched."""
+    photo, model = tmp_path / "a.png", write_model(tmp_path / "m.onnx", metadata=raw_metadata())
+    Image.new("RGB", (99, 99)).save(photo)
     code = (
         "import sys; sys.modules['cv2'] = None\n"
         "from sface.cli.dispatch import main\n"
-        "sys.exit(main(['verify', 'a.jpg', 'b.jpg', '--model', 'm.onnx']))"
+        "sys.exit(main(['verify', sys.argv[1], sys.argv[1], '--model', sys.argv[2], '--detector', 'mtcnn']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code, str(photo), str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 6
     assert done.stderr.startswith("error: OpenCV can't be imported")
     assert "apt-get install libgl1 libglib2.0-0" in done.stderr
