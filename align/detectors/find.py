@@ -80,8 +80,8 @@ def _is_upright(face: Face) -> bool:
 
 
 def _certain_weight(face: Face, faces: FaceChoice, image: NDArray[np.uint8]) -> float:
-    """By which faces of the photo and of its turned copies are compared. A tilted face that is seen in both has a better
-    score where it is upright."""
+    """By which faces of the photo and of its turned copies are compared. A tilted face that is seen in both has a
+    better score where it is upright."""
     return _weight(face, faces, image) * (1 if face.certainty is None else face.certainty)
 
 
