@@ -24,6 +24,7 @@ _OUTPUTS = tuple(f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "o
 GLANCE_SIZE, LARGEST_SIZE = 160, 1920
 # A face is found for certain when the picture shows it this large. From one picture to the next it may grow fivefold.
 SURE_FACE, NEXT_SIZE = 20, 5
+SAMPLES = 4  # pixels of the photo, at the least, in each direction, of which a pixel of such a picture is the mean
 LARGE_PICTURE = 1_000_000  # pixels: one of them takes more memory than a service should hold on to
 MIN_SCORE = 0.6
 REMEDY = "a detector is a YuNet ONNX file, or one of: mtcnn, yunet"
@@ -87,8 +88,11 @@ class YuNet:
         if self._fixed_size is not None:
             scale = min(scale, self._fixed_size[0] / image.shape[0], self._fixed_size[1] / image.shape[1])
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        # Of a large photo some pixels are enough: to average all of them takes as long as everything else.
+        step = max(1, int(1 / scale / SAMPLES))
+        image = image[::step, ::step]
         # Down to a half nothing is lost between the points that are read, and it takes a fifth of the time.
-        method = cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA
+        method = cv2.INTER_LINEAR if scale * step > 0.5 else cv2.INTER_AREA
         picture = cv2.resize(image, (width, height), interpolation=method)
         # The coarsest grid has cells of 32 pixels: the picture is filled up with black at the right and the bottom.
         rows, columns = self._fixed_size or (-(-height // 32) * 32, -(-width // 32) * 32)
@@ -104,6 +108,7 @@ class YuNet:
         keep = suppress(boxes, scores, MAX_OVERLAP)
         stretch = np.array([image.shape[1] / width, image.shape[0] / height], dtype=np.float32)
         offset = (stretch - 1) / 2  # the middle of a pixel stays the middle of what it was made of
+        stretch, offset = stretch * step, offset * step
         boxes, landmarks = boxes * np.tile(stretch, 2) + np.tile(offset, 2), landmarks * stretch + offset
         return [Face(tuple(boxes[i].tolist()), landmarks[i], float(scores[i])) for i in keep]
 
