@@ -3,7 +3,9 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,11 @@ from numpy.typing import NDArray
 from ..align.image_file import Color
 from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
 from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError, UsageError
+from ..processes.read_ahead import read_ahead
 from .embedder import CHUNK, FaceEmbedder
+
+# Photos that a thread is given at once; as many as a chunk has are read ahead of the network.
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,19 +49,26 @@ def embed_each(
     *,
     flip: bool,
     color: Color = "rgb",
+    threads: int | None = None,
 ) -> Iterator[PhotoEmbeddings | SFaceError]:
     """The embeddings of each photo, or the error that says why there are none, in the photos' order.
 
-    photos  each with the name that it is called by where it has no path
-    color   the order of the channels of photos that are arrays
+    photos   each with the name that it is called by where it has no path
+    color    the order of the channels of photos that are arrays
+    threads  that read and search photos while the network runs; None: as many as there are cores
 
     Only some photos are held at once. Raises UsageError for what is no picture at all.
     """
-    for start in range(0, len(photos), CHUNK):
-        read = [_read(reader, photo, name, color) for photo, name in photos[start : start + CHUNK]]
-        embedded = iter(embed_faces(embedder, [photo for photo in read if isinstance(photo, PhotoFaces)], flip=flip))
-        for photo in read:
-            yield next(embedded) if isinstance(photo, PhotoFaces) else photo
+
+    def read(photo: tuple[Photo, str]) -> PhotoFaces | SFaceError:
+        return _read(reader, *photo, color)
+
+    all_read = read_ahead(read, photos, threads=threads, chunk=_AT_ONCE, depth=CHUNK // _AT_ONCE)
+    with closing(all_read):
+        while part := list(islice(all_read, CHUNK)):
+            embedded = iter(embed_faces(embedder, [one for one in part if isinstance(one, PhotoFaces)], flip=flip))
+            for one in part:
+                yield next(embedded) if isinstance(one, PhotoFaces) else one
 
 
 def embed_faces(embedder: FaceEmbedder, photos: Sequence[PhotoFaces], *, flip: bool) -> list[PhotoEmbeddings]:

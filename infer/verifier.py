@@ -1,7 +1,7 @@
 """Do two photos show the same person? From photos and a model file to decisions."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ..model_files.metadata import Preprocess
 from ..model_files.onnx_session import Providers
 from ..processes.side_by_side import side_by_side
 from .embedded_face import EmbeddedFace, embed_every_face
-from .embedder import CHUNK, FaceEmbedder
+from .embedder import FaceEmbedder
 from .photo_embeddings import PhotoEmbeddings, as_list, embed_each, embed_faces
 from .threshold import choose_threshold
 from .verification import Verification
@@ -80,7 +80,7 @@ class FaceVerifier:
         self.embedder, found_by = side_by_side(open_embedder, open_detector)
         self.reader = PhotoReader(found_by, faces, self.embedder.input_size)
         self.detector = "aligned" if found_by is None else found_by.name
-        self.flip, self._threads = flip, threads
+        self.flip, self.threads = flip, threads
         self.threshold_details = choose_threshold(
             threshold, self.embedder.metadata, self.detector, str(self.embedder.path), flip=flip
         )
@@ -106,7 +106,7 @@ class FaceVerifier:
         def read_second() -> PhotoFaces:
             return self.reader.read(b, names[1], color=color)
 
-        if self._threads == 1:
+        if self.threads == 1:
             photos = (read_first(), read_second())
         else:
             photos = side_by_side(read_first, read_second)
@@ -127,8 +127,7 @@ class FaceVerifier:
         for number, pair in enumerate(pairs, 1):
             for key, photo, name in zip(_keys(pair), pair, NAMES, strict=True):
                 photos.setdefault(key, (photo, f"{name} of pair {number}"))
-        results = embed_each(self.reader, self.embedder, list(photos.values()), flip=self.flip, color=color)
-        embedded = dict(zip(photos, results, strict=True))
+        embedded = dict(zip(photos, self._embed_each(list(photos.values()), color), strict=True))
         decisions: list[Verification | SFaceError] = []
         for pair in pairs:
             one, other = (embedded[key] for key in _keys(pair))
@@ -152,13 +151,16 @@ class FaceVerifier:
                 "embed gives one embedding a photo: choose faces 'best', 'largest', 'center' or 'error'",
                 argument="faces",
             )
-        photos = as_list(photos)
-        units = np.empty((len(photos), self.embedder.embedding_size), dtype=np.float32)
-        for start in range(0, len(photos), CHUNK):
-            numbered = enumerate(photos[start : start + CHUNK], start + 1)
-            crops = [self.reader.read(photo, f"photo {number}", color=color).crops for number, photo in numbered]
-            units[start : start + CHUNK] = self.embedder.embed(np.concatenate(crops), flip=self.flip).unit
+        named = [(photo, f"photo {number}") for number, photo in enumerate(as_list(photos), 1)]
+        units = np.empty((len(named), self.embedder.embedding_size), dtype=np.float32)
+        for number, result in enumerate(self._embed_each(named, color)):
+            if isinstance(result, SFaceError):
+                raise result
+            units[number] = result.units[0]
         return units
+
+    def _embed_each(self, photos: Sequence[tuple[Photo, str]], color: Color) -> Iterator[PhotoEmbeddings | SFaceError]:
+        return embed_each(self.reader, self.embedder, photos, flip=self.flip, color=color, threads=self.threads)
 
     def faces(self, photo: Photo, *, color: Color = "rgb") -> list[EmbeddedFace]:
         """Every face of a photo with its embedding, the most prominent (large, near the centre, certain) first.

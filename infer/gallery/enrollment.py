@@ -71,6 +71,7 @@ def embed_people(
         [(photo, f"photo {number} of {person}") for person, photo, number in named],
         flip=verifier.flip,
         color=color,
+        threads=verifier.threads,
     )
     with progress(len(named), "photos", output) as advance:
         for (person, _, _), result in zip(named, results, strict=True):

@@ -27,7 +27,9 @@ def identify_photos(
     if not photos:
         raise UsageError("there is no photo to identify", argument="photos")
     named = [(photo, f"photo {number}") for number, photo in enumerate(photos, 1)]
-    results = list(embed_each(verifier.reader, verifier.embedder, named, flip=verifier.flip, color=color))
+    results = list(
+        embed_each(verifier.reader, verifier.embedder, named, flip=verifier.flip, color=color, threads=verifier.threads)
+    )
     taken = [result for result in results if isinstance(result, PhotoEmbeddings)]
     left_out = tuple(result for result in results if isinstance(result, SFaceError))
     if not taken:
