@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ..align.image_file import Color
 from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
 from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError, UsageError
-from ..processes.read_ahead import read_ahead
 from .embedder import CHUNK, FaceEmbedder
 
 # Photos that a thread is given at once; as many as a chunk has are read ahead of the network.
@@ -59,6 +58,7 @@ def embed_each(
 
     Only some photos are held at once. Raises UsageError for what is no picture at all.
     """
+    from ..processes.read_ahead import read_ahead  # not needed for one pair, and its import takes 15 ms
 
     def read(photo: tuple[Photo, str]) -> PhotoFaces | SFaceError:
         return _read(reader, *photo, color)

@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,18 +49,13 @@ def write_atomically(path: Path, write: Callable[[Path], T]) -> T:
     `write` gives is given back.
     Raises StorageError if the disk refuses; then `path` is what it was before.
     """
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            temporary = folder / path.name
-            result = write(temporary)
-            _fsync(temporary)
-            temporary.replace(path)
-            _fsync(path.parent)
-            return result
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    with storing(path), _temporary_folder(path) as folder:
+        temporary = folder / path.name
+        result = write(temporary)
+        _fsync(temporary)
+        temporary.replace(path)
+        _fsync(path.parent)
+        return result
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -89,20 +82,32 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
     with storing(path):
         if path.exists():
             raise FileExistsError(None, "it exists already")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
+        with _temporary_folder(path) as folder:
             fill(folder)
             folder.chmod(0o755)
             _fsync_all([*folder.rglob("*"), folder])
             folder.replace(path)
             _fsync(path.parent)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`, whose parent is made; removed at the end, if it is still there."""
+    import shutil  # late, as both take a while and many commands write nothing
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_half_written(path: Path) -> None:
     """Remove what a process that was killed has left of writing `path`. Raises OSError."""
+    import shutil
+
     for folder in path.parent.glob(f".{path.name}.*"):
         if folder.is_dir() and not folder.is_symlink():  # a file is an editor's, or rsync's
             shutil.rmtree(folder)
