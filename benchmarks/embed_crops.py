@@ -2,7 +2,8 @@
 
     python benchmarks/embed_crops.py MODEL [--crops 5000]
 
-onnxruntime is given float32 (32, 3, S, S) that was made before. Prints both speeds and the share.
+onnxruntime is given float32 (N, 3, S, S) that was made before, N crops as FaceEmbedder takes at once. Prints both
+speeds and the share.
 """
 
 import argparse
@@ -13,7 +14,6 @@ from statistics import median
 import numpy as np
 
 from sface.infer import FaceEmbedder
-from sface.infer.embedder import CHUNK
 from sface.model_files.onnx_session import open_session
 
 BLOCKS = 20
@@ -32,8 +32,8 @@ def main() -> None:
     arrays = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
 
     def raw() -> None:
-        for start in range(0, count, CHUNK):
-            session.run(None, {name: arrays[start : start + CHUNK]})
+        for start in range(0, count, embedder.chunk):
+            session.run(None, {name: arrays[start : start + embedder.chunk]})
 
     raw()
     embedder.embed(crops)

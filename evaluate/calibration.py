@@ -15,7 +15,7 @@ from ..align.detectors.detector import load_detector
 from ..align.photo_crops import Crop, crops_ahead
 from ..datasets.image_sets import ImageSet, open_image_set
 from ..errors import DataError, ImageError, NoFaceError, SFaceError, UsageError
-from ..infer.embedder import CHUNK, FaceEmbedder
+from ..infer.embedder import FaceEmbedder
 from ..model_files.metadata import Preprocess
 from ..output import Output
 from ..progress import progress
@@ -200,7 +200,7 @@ def _embed(
     rows: list[int] = []
     failed: dict[int, SFaceError] = {}
     with progress(len(faces.labels), "pictures", output) as advance:
-        for numbers, crops in crop_batches(faces.crops, CHUNK, failed, advance):
+        for numbers, crops in crop_batches(faces.crops, embedder.chunk, failed, advance):
             units.append(embedder.embed(crops).unit)
             rows += numbers
     failures = list(failed.values())

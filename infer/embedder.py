@@ -14,10 +14,11 @@ from ..errors import ModelError, PreprocessError, UsageError
 from ..model_files.known_files import known_metadata
 from ..model_files.metadata import PREPROCESS, ModelMetadata, Preprocess, from_props
 from ..model_files.network_input import network_input
-from ..model_files.onnx_session import Providers, in_one_line, open_session, read_model
+from ..model_files.onnx_session import CPU, Providers, in_one_line, open_session, read_model
 
-# Crops given to the network at once: more do not make it faster and take more memory.
-CHUNK = 32
+# Crops given to the network at once: more do not make it faster and take more memory. A CPU's caches hold what four
+# crops become between two layers; with 32 a crop takes a fifth longer (docs/speed.md).
+_ON_GPU, _ON_CPU = 32, 4
 
 
 class Embeddings(NamedTuple):
@@ -43,7 +44,7 @@ class FaceEmbedder:
     threads     CPU threads for one call; None: all cores
 
     Attributes: path; sha256, of its bytes; metadata; input_size, S; embedding_size, D; provider, the first of those
-    that run it ("CPUExecutionProvider").
+    that run it ("CPUExecutionProvider"); chunk, the number of crops that it is given at once.
 
     Raises ModelError where the file is missing, damaged, not whole (weights in other files) or no such network,
     PreprocessError where neither it nor `preprocess` says what its input is, DependencyError without onnxruntime or
@@ -72,6 +73,7 @@ class FaceEmbedder:
         self.sha256 = digest.hexdigest()
         self.provider: str = self._session.get_providers()[0]
         self.input_size, self.embedding_size, self._batch = _check_graph(self.path, self._session)
+        self.chunk = self._batch or (_ON_CPU if self.provider == CPU else _ON_GPU)
         self._input = self._session.get_inputs()[0].name
         self.metadata = self._read_metadata(preprocess)
 
@@ -94,12 +96,11 @@ class FaceEmbedder:
         if color == "bgr":
             crops = crops[..., ::-1]
         raw = np.empty((len(crops), self.embedding_size), dtype=np.float32)
-        chunk = self._batch or CHUNK
-        for start in range(0, len(crops), chunk):
-            part = crops[start : start + chunk]
-            raw[start : start + chunk] = self._run(part)
+        for start in range(0, len(crops), self.chunk):
+            part = crops[start : start + self.chunk]
+            raw[start : start + self.chunk] = self._run(part)
             if flip:
-                raw[start : start + chunk] += self._run(part[:, :, ::-1])
+                raw[start : start + self.chunk] += self._run(part[:, :, ::-1])
         if flip:
             raw /= 2
         # float64: the squares of a float32 may be too large or too small for a float32.

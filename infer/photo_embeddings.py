@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from ..align.image_file import Color
 from ..align.photo_faces import FaceInfo, Photo, PhotoFaces, PhotoReader
 from ..errors import ImageError, NoFaceError, SeveralFacesError, SFaceError, UsageError
-from .embedder import CHUNK, FaceEmbedder
-
-# Photos that a thread is given at once; as many as a chunk has are read ahead of the network.
-_AT_ONCE = 2
+from .embedder import FaceEmbedder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,9 +60,9 @@ def embed_each(
     def read(photo: tuple[Photo, str]) -> PhotoFaces | SFaceError:
         return _read(reader, *photo, color)
 
-    all_read = read_ahead(read, photos, threads=threads, chunk=_AT_ONCE, depth=CHUNK // _AT_ONCE)
+    all_read = read_ahead(read, photos, threads=threads, chunk=1, depth=2 * embedder.chunk)
     with closing(all_read):
-        while part := list(islice(all_read, CHUNK)):
+        while part := list(islice(all_read, embedder.chunk)):
             embedded = iter(embed_faces(embedder, [one for one in part if isinstance(one, PhotoFaces)], flip=flip))
             for one in part:
                 yield next(embedded) if isinstance(one, PhotoFaces) else one
