@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..datasets.encoded import encode_jpeg
-from ..datasets.set_files import LIST, PROPERTY
+from ..datasets.set_files import ALIGNER, LIST, PROPERTY
 from ..datasets.synthetic.faces import draw_face
 from ..errors import DataError, NoFaceError, UsageError
 from ..output import Output
@@ -96,7 +96,7 @@ def draw_people(
     """Draw made-up people, to try the whole chain without photos of real ones; the same arguments give the same files.
 
     folder    folder to make: new or empty; it appears as a whole or not at all. `photos/` gets the pictures, `crops/`
-              a training set of the faces in them, 112x112 pixels, with `imgs.txt` and `property`
+              a training set of the faces in them, 112x112 pixels, with `imgs.txt`, `property` and `aligner.txt`
     people    how many
     photos    pictures of each of them
     seed      another seed, other people
@@ -117,7 +117,7 @@ def draw_people(
             raise UsageError(f"{name} {value}: must be from {low} to {high}", argument=name)
     target = Path(folder)
     files.must_be_free(target)
-    found_by = load_detector(detector, threads=1).name  # its errors come now and in one line, not from each process
+    found_by = load_detector(detector, threads=1)  # its errors come now and in one line, not from each process
     start, missed = time.perf_counter(), list[str]()
 
     def fill(folder: Path) -> None:
@@ -135,18 +135,19 @@ def draw_people(
                 advance()
         if not lines:
             raise DataError(
-                f"{found_by} found no face in any picture",
+                f"{found_by.name} found no face in any picture",
                 path=target,
                 remedy="choose another detector",
                 argument="detector",
             )
         files.write_text(folder / "crops" / LIST, "".join(lines))
         files.write_text(folder / "crops" / PROPERTY, f"{label},{CROP_SIZE},{CROP_SIZE}\n")
+        files.write_text(folder / "crops" / ALIGNER, f"{found_by.aligner}\n")
 
     if target.exists():
         target.rmdir()  # it is empty; the whole set takes its place at once
     files.write_folder(target, fill)
-    return DrawnPeople(target, people, people * photos, tuple(missed), found_by, seed, time.perf_counter() - start)
+    return DrawnPeople(target, people, people * photos, tuple(missed), found_by.name, seed, time.perf_counter() - start)
 
 
 def _name(person: int, photo: int) -> str:

@@ -16,6 +16,7 @@ from ..datasets.encoded import encode_jpeg
 from ..datasets.folders import people_in
 from ..datasets.image_list import fill_with_images
 from ..datasets.record_writer import fill_with_records
+from ..datasets.set_files import ALIGNER
 from ..errors import DataError, UsageError
 from ..output import Output
 from ..processes.shards import Shard, Shards
@@ -40,6 +41,7 @@ class AlignedFolder:
     left_out        the photos that gave no crop, and why; also in the set's file `left_out.tsv`
     people_without  names of the people without a crop
     detector        name of what found the faces
+    aligner         that gave their landmarks, with its version; also in the set's file `aligner.txt`
     seconds         that it took
     """
 
@@ -51,6 +53,7 @@ class AlignedFolder:
     left_out: tuple[LeftOut, ...]
     people_without: tuple[str, ...]
     detector: str
+    aligner: str
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class AlignedFolder:
             "left_out_list": str(self.path / LEFT_OUT_LIST),
             "people_without": list(self.people_without),
             "detector": self.detector,
+            "aligner": self.aligner,
             "seconds": round(self.seconds, 1),
         }
 
@@ -119,9 +123,9 @@ def align_folder(
     paths = [f"{person}/{name}" for person, names in people.items() for name in names]
     _must_be_listable(root, paths)
     detector = None if detector is None else os.fspath(detector)
-    found_by = load_detector(detector, threads=1).name  # its errors come now and in one line, not from each process
+    found_by = load_detector(detector, threads=1)  # its errors come now and in one line, not from each process
 
-    shards = Shards(target, root, paths, {"detector": [found_by, detector], "face": faces})
+    shards = Shards(target, root, paths, {"detector": [found_by.aligner, detector], "face": faces})
     shards.do(partial(open_reader, detector, faces, CROP_SIZE), _crop, output or Output(quiet=True))
     left_out = left_out_of(shards)
     crops = Counter(
@@ -142,6 +146,7 @@ def align_folder(
             fill_with_images(folder, found, **sizes)
         lines = (f"{photo.photo}\t{photo.code}\t{photo.reason}\n" for photo in left_out)
         (folder / LEFT_OUT_LIST).write_text("".join(lines), encoding="utf-8")
+        (folder / ALIGNER).write_text(f"{found_by.aligner}\n", encoding="utf-8")
 
     if target.exists():
         target.rmdir()  # it is empty; the whole set takes its place at once
@@ -155,7 +160,8 @@ def align_folder(
         crops=crops.total(),
         left_out=tuple(left_out),
         people_without=tuple(person for person in people if person not in labels),
-        detector=found_by,
+        detector=found_by.name,
+        aligner=found_by.aligner,
         seconds=time.perf_counter() - start,
     )
 

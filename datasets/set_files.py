@@ -8,6 +8,9 @@ LIST = "imgs.txt"
 RECORDS = "train.rec"
 INDEX = "train.idx"
 PROPERTY = "property"
+ALIGNER = "aligner.txt"  # beside them, where sface cut the crops: what gave the landmarks
+
+_LONGEST_NAME = 100  # bytes of aligner.txt
 
 
 def read_property(root: Path) -> tuple[int, int]:
@@ -25,6 +28,22 @@ def read_property(root: Path) -> tuple[int, int]:
             f"holds {text[:40]!r}", path=path, remedy="needed are a class or more and square crops, as in 293,112,112"
         )
     return classes, height
+
+
+def read_aligner(root: Path) -> str | None:
+    """The aligner that cut the set's crops ("yunet+onet-1"), as its `aligner.txt` says; None where there is none.
+
+    Raises DataError where the file holds anything else than a short line of text.
+    """
+    path = root / ALIGNER
+    if not path.is_file():
+        return None
+    name = read_text(path).strip() if path.stat().st_size <= _LONGEST_NAME else ""
+    if not name or not name.isprintable():
+        raise DataError(
+            "holds no aligner's name in one line", path=path, remedy="write yunet+onet-1, for example, or remove it"
+        )
+    return name
 
 
 def read_text(path: Path) -> str:

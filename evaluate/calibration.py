@@ -14,6 +14,7 @@ from .. import files
 from ..align.detectors.detector import load_detector
 from ..align.photo_crops import Crop, crops_ahead
 from ..datasets.image_sets import ImageSet, open_image_set
+from ..datasets.set_files import read_aligner
 from ..errors import DataError, ImageError, NoFaceError, SFaceError, UsageError
 from ..infer.embedder import FaceEmbedder
 from ..model_files.metadata import Preprocess
@@ -38,7 +39,7 @@ class Calibration:
     fmr_asked     the false match rate that it was measured for
     faces         that were embedded
     unreadable, faceless  pictures that could not be used, and why
-    threshold_set, detector  name of the set, and what found the faces; "aligned" where none was looked for
+    threshold_set, aligner   name of the set, and what gave its faces' landmarks; "aligned" where crops were given
     model, model_sha256      the file, and the sha256 of what it is now
     """
 
@@ -48,7 +49,7 @@ class Calibration:
     unreadable: int
     faceless: int
     threshold_set: str
-    detector: str
+    aligner: str
     model: Path
     model_sha256: str
 
@@ -65,7 +66,7 @@ class Calibration:
             "unreadable": self.unreadable,
             "faceless": self.faceless,
             "threshold_set": self.threshold_set,
-            "detector": self.detector,
+            "aligner": self.aligner,
             "model": str(self.model),
             "model_sha256": self.model_sha256,
         }
@@ -73,7 +74,7 @@ class Calibration:
     def text(self) -> str:
         """Threshold and measured rates in one line, for people."""
         name = self.threshold_set
-        basis = f"the crops of {name}" if self.detector == "aligned" else f"{name} with {self.detector}"
+        basis = f"the crops of {name}" if self.aligner == "aligned" else f"{name} with {self.aligner}"
         fmr, fnmr = self.measured.fmr, self.measured.fnmr
         return (
             f"threshold {self.measured.threshold:.3f} for FMR {asked(self.fmr_asked)} (measured {_in_words(fmr)} of "
@@ -98,7 +99,8 @@ def calibrate(
     Faces are embedded as `FaceVerifier` does by default: without mirror images. Photos are read by processes that are
     spawned: a script calls this under `if __name__ == "__main__":`.
 
-    data        a folder of photos per person, or an image set of crops (imgs.txt, train.rec)
+    data        a folder of photos per person, or an image set of crops (imgs.txt, train.rec); its
+                aligner.txt says which aligner cut them
     aligned     the files in the people's folders are crops, not photos
     detector    what finds the faces of photos, as of `load_detector`
     preprocess  the input of a file that doesn't say it, as of `FaceEmbedder`
@@ -130,7 +132,7 @@ def calibrate(
     written: dict[str, Any] = {
         **_rates(measured),
         "threshold_set": name,
-        "detector": faces.detector,
+        "aligner": faces.aligner,
         "threshold_people": measured.people,
         "threshold_impostor_pairs": measured.fmr.count,
         "threshold_genuine_pairs": measured.fnmr.count,
@@ -144,7 +146,7 @@ def calibrate(
         unreadable=len(failures) - faceless,
         faceless=faceless,
         threshold_set=name,
-        detector=faces.detector,
+        aligner=faces.aligner,
         model=file,
         model_sha256=files.sha256(file),
     )
@@ -152,11 +154,11 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _Faces:
-    """The faces to measure on: who is on each picture, its crop or why there is none, and what found the faces."""
+    """The faces to measure on: who is on each picture, its crop or why there is none, and what gave the landmarks."""
 
     labels: list[int]
     crops: Iterator[Crop]
-    detector: str
+    aligner: str
 
 
 @contextmanager
@@ -171,15 +173,16 @@ def _open(data: Path, size: int, aligned: bool, detector: str | os.PathLike[str]
         images = open_image_set(data)
         if images.size != size:
             raise DataError(f"its crops have {images.size} pixels a side, the network takes {size}", path=data)
-        yield _Faces(images.labels.tolist(), (_image(images, index) for index in range(len(images))), "aligned")
+        crops_of_set = (_image(images, index) for index in range(len(images)))
+        yield _Faces(images.labels.tolist(), crops_of_set, read_aligner(data) or "aligned")
         return
     people = photos_of_people(data)
     labels = [label for label, photos in enumerate(people.values()) for _ in photos]
     paths = [photo for photos in people.values() for photo in photos]
-    found_by = "aligned" if aligned else load_detector(detector).name
+    aligner = "aligned" if aligned else load_detector(detector).aligner
     named = None if detector is None else os.fspath(detector)
     with crops_ahead(paths, size, detector=named, aligned=aligned) as crops:
-        yield _Faces(labels, crops, found_by)
+        yield _Faces(labels, crops, aligner)
 
 
 def _image(images: ImageSet, index: int) -> Crop:

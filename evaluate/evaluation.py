@@ -97,8 +97,8 @@ def evaluate(request: EvaluationRequest, output: Output | None = None) -> Evalua
     if report is not None:
         check_target(report)  # now, not when all is measured
     networks = open_networks(request.models, request.preprocess, request.providers)
-    detector = _detector_name(request)
-    thresholds = [_threshold(request, network, detector, output) for network in networks]
+    detector, aligner = _found_by(request)
+    thresholds = [_threshold(request, network, aligner, output) for network in networks]
     results = _compare(request, networks, output)
     models = _with_gains(
         [
@@ -124,20 +124,21 @@ def evaluate(request: EvaluationRequest, output: Output | None = None) -> Evalua
     return Evaluation(request.protocol, str(Path(request.data)), models, report, error)
 
 
-def _detector_name(request: EvaluationRequest) -> str:
-    """What finds the faces; "aligned" where none is looked for."""
+def _found_by(request: EvaluationRequest) -> tuple[str, str]:
+    """Name and aligner of what finds the faces; "aligned" where none is looked for."""
     if request.aligned or request.protocol not in PHOTO_PROTOCOLS:
-        return "aligned"
-    return load_detector(request.detector).name
+        return "aligned", "aligned"
+    detector = load_detector(request.detector)
+    return detector.name, detector.aligner
 
 
 def _threshold(
-    request: EvaluationRequest, network: EmbeddingNetwork, detector: str, output: Output
+    request: EvaluationRequest, network: EmbeddingNetwork, aligner: str, output: Output
 ) -> tuple[float, Source] | None:
     """The given one, else the file's, and where it is from; a note where it is for faces got otherwise than these."""
     if request.protocol == "megaface":
         return None
-    chosen = choose_threshold(request.threshold, network.metadata, detector, str(network.path), flip=request.flip)
+    chosen = choose_threshold(request.threshold, network.metadata, aligner, str(network.path), flip=request.flip)
     if chosen.source == "default":
         return None
     for note in chosen.notes:

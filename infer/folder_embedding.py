@@ -106,7 +106,7 @@ def embed_folder(
     settings = {
         **options,
         "model": embedder.sha256,
-        "detector": [verifier.detector, options["detector"]],
+        "detector": [verifier.aligner, options["detector"]],
         "providers": embedder.provider,
         "preprocess": embedder.metadata.preprocess,
     }

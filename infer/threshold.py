@@ -26,12 +26,11 @@ class Threshold:
     notes: tuple[str, ...] = ()
 
 
-def choose_threshold(
-    given: float | None, metadata: ModelMetadata, detector: str, file: str, *, flip: bool
-) -> Threshold:
-    """`given`, or that of the model `file` with these metadata, whose faces `detector` finds.
+def choose_threshold(given: float | None, metadata: ModelMetadata, aligner: str, file: str, *, flip: bool) -> Threshold:
+    """`given`, or that of the model `file` with these metadata.
 
-    flip  whether the mirror image's embedding is added, which it isn't where thresholds are measured
+    aligner  of the faces that are compared now, "yunet+onet-1"; "aligned" where crops are given
+    flip     whether the mirror image's embedding is added, which it isn't where thresholds are measured
 
     Raises UsageError where `given` is no cosine, ModelError where the file's is none.
     """
@@ -42,8 +41,8 @@ def choose_threshold(
     check_threshold(metadata, file)
     notes = (_MIRRORED,) if flip else ()
     if metadata.threshold is not None and metadata.fmr is not None:
-        if metadata.detector != detector:
-            notes = (_detector_note(metadata.detector, detector), *notes)
+        if metadata.aligner != aligner:
+            notes = (_aligner_note(metadata.aligner, aligner), *notes)
         low, high = metadata.fmr_low, metadata.fmr_high
         interval = None if low is None or high is None else (low, high)
         return Threshold(metadata.threshold, "file", metadata.fmr, metadata.threshold_set, interval, notes)
@@ -52,8 +51,8 @@ def choose_threshold(
     return Threshold(DEFAULT_THRESHOLD, "default")
 
 
-def _detector_note(measured: str | None, used: str) -> str:
-    basis = "on crops" if measured == "aligned" else f"with {measured or 'a detector that is not known'}"
-    faces = "these are crops" if used == "aligned" else f"these faces were found by {used}"
-    option = "--aligned" if used == "aligned" else f"--detector {used}"
+def _aligner_note(measured: str | None, used: str) -> str:
+    basis = "on crops" if measured == "aligned" else f"with {measured or 'an aligner that is not known'}"
+    faces = "these are crops" if used == "aligned" else f"these faces are aligned by {used}"
+    option = "--aligned" if used == "aligned" else f"--detector {used.split('+')[0]}"
     return f"the threshold was measured {basis}, {faces}: sface calibrate {option}"

@@ -80,9 +80,10 @@ class FaceVerifier:
         self.embedder, found_by = side_by_side(open_embedder, open_detector)
         self.reader = PhotoReader(found_by, faces, self.embedder.input_size)
         self.detector = "aligned" if found_by is None else found_by.name
+        self.aligner = "aligned" if found_by is None else found_by.aligner
         self.flip, self.threads = flip, threads
         self.threshold_details = choose_threshold(
-            threshold, self.embedder.metadata, self.detector, str(self.embedder.path), flip=flip
+            threshold, self.embedder.metadata, self.aligner, str(self.embedder.path), flip=flip
         )
 
     @property

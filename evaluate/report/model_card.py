@@ -78,9 +78,10 @@ class _Usage(NamedTuple):
 def _usage(model: ModelFile) -> _Usage:
     name = printable(model.name)
     option, argument = ("", "") if model.metadata else (" --preprocess raw", ', preprocess="raw"')
-    detector = model.metadata.detector if model.metadata else None
-    if detector is not None:
-        option += " --aligned" if detector == "aligned" else f" --detector {shlex.quote(printable(detector))}"
+    aligner = model.metadata.aligner if model.metadata else None
+    if aligner is not None:
+        detector = shlex.quote(printable(aligner.split("+")[0]))
+        option += " --aligned" if aligner == "aligned" else f" --detector {detector}"
     file = json.dumps(name, ensure_ascii=False)
     return _Usage(
         f"face-verify a.jpg b.jpg --model {shlex.quote(name)}{option}",

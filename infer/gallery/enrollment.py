@@ -15,7 +15,7 @@ from ...output import Output
 from ...progress import progress
 from ..photo_embeddings import as_list, embed_each
 from ..verifier import FaceVerifier
-from .gallery_results import Enrollment, basis
+from .gallery_results import Enrollment, aligner_notes, basis
 
 if TYPE_CHECKING:
     from .gallery import Gallery
@@ -35,11 +35,13 @@ class EmbeddedPeople:
     units     of each person who has a usable photo float32 (n, D), unit vectors
     without   people who have none
     left_out  why photos gave no face
+    aligner   of the verifier
     """
 
     units: dict[str, NDArray[np.float32]]
     without: tuple[str, ...]
     left_out: tuple[SFaceError, ...]
+    aligner: str
 
 
 def embed_people(
@@ -91,6 +93,7 @@ def embed_people(
         {person: np.stack(vectors) for person, vectors in units.items()},
         tuple(person for person in people if person not in units),
         tuple(left_out),
+        verifier.aligner,
     )
 
 
@@ -102,8 +105,8 @@ class AddedPhotos:
     known: int
 
 
-def add_people(gallery: "Gallery", people: EmbeddedPeople) -> AddedPhotos:
-    """Add the embeddings that the gallery doesn't hold yet.
+def add_people(gallery: "Gallery", people: EmbeddedPeople, output: Output) -> AddedPhotos:
+    """Add the embeddings that the gallery doesn't hold yet; a note where they are of another aligner.
 
     Raises what `Gallery.add` raises; then nothing is added.
     """
@@ -114,7 +117,12 @@ def add_people(gallery: "Gallery", people: EmbeddedPeople) -> AddedPhotos:
         known += int((~is_new).sum())
         if is_new.any():
             new[person] = vectors[is_new]
+    aligner, notes = _aligner_with(gallery, people.aligner), aligner_notes(gallery, people.aligner)
     gallery.add(new)
+    if new:
+        gallery.aligner = aligner
+        for note in notes:
+            output.note(note)
     return AddedPhotos({person: len(vectors) for person, vectors in new.items()}, known)
 
 
@@ -130,6 +138,15 @@ def describe_enrollment(
         left_out=people.left_out,
         **basis(verifier, len(gallery.people), len(gallery)),
     )
+
+
+def _aligner_with(gallery: "Gallery", used: str) -> str | None:
+    """The gallery's aligner once it also holds embeddings of `used`."""
+    if not len(gallery):
+        return used
+    if gallery.aligner is None or used in gallery.aligner.split(", "):
+        return gallery.aligner
+    return f"{gallery.aligner}, {used}"
 
 
 def _is_new(gallery: "Gallery", person: str, vectors: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 """People and the embeddings of their photos: who is this (1:N)?
 
-On disk a gallery is a folder: gallery.json says whose the vectors are, and of which network; embeddings-XXXX.npy holds
-them, float32 (N, D) unit vectors, a person's next to each other. It is read where it lies (memory-mapped). A change is
-a new file of vectors, then a new gallery.json: whoever reads meanwhile, or after a crash, has the old gallery whole.
+On disk a gallery is a folder: gallery.json says whose the vectors are, and of which network and aligner;
+embeddings-XXXX.npy holds them, float32 (N, D) unit vectors, a person's next to each other. It is read where it lies
+(memory-mapped). A change is a new file of vectors, then a new gallery.json: whoever reads meanwhile, or after a crash,
+has the old gallery whole.
 
 Embeddings are personal data: keep a gallery as you would keep the photos.
 """
@@ -48,11 +49,13 @@ class Gallery:
 
     embedder  the network that gives the embeddings; those of another can't be compared with them
 
-    Attributes: model_sha256, of the network's file; embedding_size, D.
+    Attributes: model_sha256, of the network's file; embedding_size, D; aligner, of the photos that were enrolled
+    ("yunet+onet-1"; several with commas between), None where it isn't known: set it where you `add` embeddings.
     """
 
     def __init__(self, embedder: GalleryNetwork) -> None:
         self.model_sha256, self.embedding_size = embedder.sha256, embedder.embedding_size
+        self.aligner: str | None = None
         self._people: list[str] = []
         self._vectors = PersonVectors(np.empty((0, self.embedding_size), dtype=np.float32), [])
 
@@ -77,7 +80,8 @@ class Gallery:
 
         verifier  finds and embeds one face of each photo; its network must be the gallery's
         color     the order of the channels of photos that are arrays: "rgb", or "bgr" as OpenCV has it
-        output    receives progress, and notes on photos that are left out or of which little can be recognised
+        output    receives progress, and notes on photos that are left out or of which little can be recognised, and on
+                  another aligner than the gallery's
 
         Photos that can't be used are left out; who has no other one is not enrolled. Raises ModelError for another
         network, UsageError where the verifier takes all faces of a photo, there is no photo, or a name is empty or no
@@ -87,8 +91,9 @@ class Gallery:
         from .enrollment import add_people, describe_enrollment, embed_people
 
         self._must_be_of(verifier.embedder)
-        embedded = embed_people(people, verifier, color=color, output=output or Output(quiet=True))
-        return describe_enrollment(self, embedded, add_people(self, embedded), verifier)
+        output = output or Output(quiet=True)
+        embedded = embed_people(people, verifier, color=color, output=output)
+        return describe_enrollment(self, embedded, add_people(self, embedded, output), verifier)
 
     def identify(
         self,
@@ -185,7 +190,7 @@ class Gallery:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the gallery to `folder`, in place of one that is there, for the eyes of its owner alone. Not to be done
         by two processes at once, see `change_gallery`. Raises StorageError; then the old one remains."""
-        write_gallery(Path(folder), self.model_sha256, self.people, self._vectors.all)
+        write_gallery(Path(folder), self.model_sha256, self.aligner, self.people, self._vectors.all)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], embedder: GalleryNetwork | None = None) -> "Gallery":
@@ -213,7 +218,7 @@ class Gallery:
         gallery = cls(_Network(fields["model_sha256"], fields["embedding_size"]))
         if embedder is not None:
             gallery._must_be_of(embedder, str(path.parent))
-        gallery._people = list(fields["people"])
+        gallery.aligner, gallery._people = fields["aligner"], list(fields["people"])
         gallery._vectors = map_vectors(path, list(fields["people"].values()), gallery.embedding_size)
         return gallery
 

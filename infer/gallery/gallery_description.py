@@ -1,4 +1,4 @@
-"""gallery.json: whose a gallery's vectors are, and of which network."""
+"""gallery.json: whose a gallery's vectors are, and of which network and aligner."""
 
 import json
 from collections.abc import Callable
@@ -22,6 +22,7 @@ def describe(folder: Path) -> tuple[dict[str, Any], Path]:
         if fields["format"] != FORMAT:
             raise DataError(f"written by a later version (format {fields['format']})", path=file, remedy="update sface")
         people, size, name = fields["people"], fields["embedding_size"], fields["vectors"]
+        aligner = fields.setdefault("aligner", None)
         right = (
             isinstance(people, dict)
             and all(type(count) is int and count > 0 for count in people.values())
@@ -29,6 +30,7 @@ def describe(folder: Path) -> tuple[dict[str, Any], Path]:
             and size > 0
             and all(isinstance(fields[text], str) for text in ("vectors", "sha256", "model_sha256"))
             and Path(name).name == name  # it leads to no other folder
+            and (aligner is None or (isinstance(aligner, str) and aligner.isprintable()))
         )
         if not right:
             raise ValueError("a field is of another kind")

@@ -15,7 +15,9 @@ from .person_vectors import PersonVectors, Vectors
 UNIT = 1e-3  # a vector's length may differ from 1 by as much
 
 
-def write_gallery(folder: Path, model_sha256: str, people: dict[str, int], vectors: Vectors) -> None:
+def write_gallery(
+    folder: Path, model_sha256: str, aligner: str | None, people: dict[str, int], vectors: Vectors
+) -> None:
     """Write both files, for the eyes of their owner alone, in place of those that are there.
 
     people: each person's number of vectors. Raises StorageError; then the old gallery remains.
@@ -38,6 +40,7 @@ def write_gallery(folder: Path, model_sha256: str, people: dict[str, int], vecto
     fields = {
         "format": FORMAT,
         "model_sha256": model_sha256,
+        "aligner": aligner,
         "embedding_size": vectors.shape[1],
         "vectors": name,
         "sha256": sha256,

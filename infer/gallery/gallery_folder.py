@@ -65,9 +65,10 @@ def enroll(
     from .enrollment import add_people, describe_enrollment, embed_people
 
     _open_or_new(Path(folder), verifier.embedder)  # what is wrong with it is said now, not when all is embedded
-    embedded = embed_people(people, verifier, color=color, output=output or Output(quiet=True))
+    output = output or Output(quiet=True)
+    embedded = embed_people(people, verifier, color=color, output=output)
     with change_gallery(folder, verifier.embedder) as gallery:
-        added = add_people(gallery, embedded)
+        added = add_people(gallery, embedded, output)
     return describe_enrollment(gallery, embedded, added, verifier)  # while others may change it again
 
 

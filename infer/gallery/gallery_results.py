@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ...align.photo_faces import FaceInfo
     from ..verification import ThresholdSource
     from ..verifier import FaceVerifier
+    from .gallery import Gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,18 @@ def basis(verifier: "FaceVerifier", people: int, photos: int) -> dict[str, Any]:
         "detector": verifier.detector,
         "provider": verifier.embedder.provider,
     }
+
+
+def aligner_notes(gallery: "Gallery", used: str) -> list[str]:
+    """A note where the gallery holds embeddings of another aligner than `used`, or of one that is not known."""
+    if not len(gallery) or gallery.aligner == used:
+        return []
+    names = (gallery.aligner or "an aligner that is not known", used)
+    held, now = (name.replace("aligned", "aligned crops") for name in names)
+    return [
+        f"the gallery was enrolled with {held}, this run uses {now}: such faces compare less exactly; enroll all "
+        "photos in a new gallery and identify with the same detector"
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from ...output import Output
 from ..photo_embeddings import PhotoEmbeddings, as_list, embed_each
 from ..threshold import Threshold
 from ..verifier import FaceVerifier
-from .gallery_results import IdentifiedFace, IdentifiedPhotos, basis
+from .gallery_results import IdentifiedFace, IdentifiedPhotos, aligner_notes, basis
 
 if TYPE_CHECKING:
     from .gallery import Gallery
@@ -39,7 +39,8 @@ def identify_photos(
     timings = {stage: sum(photo.timings[stage] for photo in taken) for stage in taken[0].timings}
     timings["search"] = 1000 * (time.perf_counter() - start)
     infos = [face for photo in taken for face in photo.faces]
-    notes = list(_threshold_notes(verifier.threshold_details, len(gallery), output))
+    notes = aligner_notes(gallery, verifier.aligner)
+    notes += _threshold_notes(verifier.threshold_details, len(gallery), output)
     if verifier.reader.faces != "all":
         notes += _several_notes(infos, output)
     for note in notes:

@@ -23,7 +23,7 @@ PREPROCESS: tuple[str, ...] = get_args(Preprocess)
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
     """A model file's own words. The fields of the threshold are set together, by `sface calibrate`, or not at all;
-    older files have of them `threshold`, `fmr`, `threshold_set` and `detector` alone.
+    older files have of them `threshold`, `fmr` and `threshold_set` alone.
 
     preprocess     the input: float32 (N, 3, S, S), RGB, "raw" 0..255 or "centered" (x - 127.5) / 127.5
     input_size     S, in pixels
@@ -39,7 +39,7 @@ class ModelMetadata:
                    people
     fnmr           the false non-match rate there, a share; fnmr_low, fnmr_high: its interval
     threshold_set  the name of the set that it was measured on
-    detector       the detector that found the faces of that set ("mtcnn", "yunet", "aligned")
+    aligner        that gave the landmarks of that set's faces ("yunet+onet-1"); "aligned" where crops were given
     threshold_people          in that set, with a face that could be used
     threshold_impostor_pairs  that `fmr` was counted on; threshold_genuine_pairs, that `fnmr` was
     published_threshold  cosine that those who trained the network recommend, without a measured rate
@@ -62,7 +62,7 @@ class ModelMetadata:
     fnmr_low: float | None = None
     fnmr_high: float | None = None
     threshold_set: str | None = None
-    detector: str | None = None
+    aligner: str | None = None
     threshold_people: int | None = None
     threshold_impostor_pairs: int | None = None
     threshold_genuine_pairs: int | None = None
@@ -85,7 +85,7 @@ class ModelMetadata:
 # What `sface calibrate` measures.
 _MEASURED_SHARES = ("threshold", "fmr", "fmr_low", "fmr_high", "fnmr", "fnmr_low", "fnmr_high")
 _MEASURED_COUNTS = ("threshold_people", "threshold_impostor_pairs", "threshold_genuine_pairs")
-_OF_THE_THRESHOLD = (*_MEASURED_SHARES, *_MEASURED_COUNTS, "threshold_set", "detector")
+_OF_THE_THRESHOLD = (*_MEASURED_SHARES, *_MEASURED_COUNTS, "threshold_set", "aligner")
 _TYPES: dict[str, type] = {
     "input_size": int,
     "input_scale": float,

@@ -26,6 +26,7 @@ def test_a_set_and_what_is_said_of_it(tmp_path: Path, capsys: pytest.CaptureFixt
     )
     assert drawn.to_dict()["seed"] == 4
     assert open_image_set(drawn.path / "crops").labels.tolist() == [0, 1]
+    assert (drawn.path / "crops" / "aligner.txt").read_text() == "mtcnn+onet-1\n"
 
 
 def test_arguments_that_can_not_be(tmp_path: Path) -> None:

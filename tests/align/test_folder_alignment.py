@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sface.align import align_folder
+from sface import files
+from sface.align import AlignedFolder, align_folder
+from sface.align.detectors.mtcnn import MTCNN
 from sface.align.photo_shards import LeftOut
 from sface.datasets import open_image_set
-from sface.errors import DataError, ModelError, NoFaceError, UsageError
+from sface.datasets.set_files import read_aligner
+from sface.errors import DataError, ModelError, NoFaceError, StorageError, UsageError
 from sface.output import Output
 from sface.processes import shards
 
@@ -38,6 +41,8 @@ def test_a_set_and_what_is_said_of_it(photos: Path, tmp_path: Path, capsys: pyte
     aligned = align_folder(str(photos), str(tmp_path / "set"), detector="mtcnn")
     assert capsys.readouterr() == ("", "")
     assert (aligned.path, aligned.layout, aligned.detector) == (tmp_path / "set", "images", "mtcnn")
+    assert aligned.aligner == "mtcnn+onet-1"
+    assert (tmp_path / "set" / "aligner.txt").read_text() == "mtcnn+onet-1\n"
     assert (aligned.photos, aligned.people, aligned.crops, aligned.people_without) == (4, 2, 2, ("Cy",))
     assert [photo.photo for photo in aligned.left_out] == ["Bo/wall.png", "Cy/wall.png"]
     reason = "mtcnn found no face; use a photo with a larger, upright face, or another detector"
@@ -57,6 +62,27 @@ def test_records(photos: Path, tmp_path: Path) -> None:
     aligned = align_folder(photos, tmp_path / "set", detector="mtcnn", records=True, output=Output(quiet=True))
     assert aligned.layout == aligned.to_dict()["layout"] == "records"
     assert open_image_set(aligned.path).kind == "train.rec"
+    assert read_aligner(aligned.path) == aligned.aligner
+
+
+def test_crops_of_another_aligner_are_cut_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that an interrupted run has left."""
+
+    def call() -> AlignedFolder:
+        return align_folder(photos, tmp_path / "set", detector="mtcnn", output=Output())
+
+    def refuse(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patched, pytest.raises(StorageError):
+        patched.setattr(files, "write_folder", refuse)
+        call()
+    monkeypatch.setattr(MTCNN, "aligner", "mtcnn+onet-9")
+    capsys.readouterr()
+    assert call().aligner == "mtcnn+onet-9"
+    assert "were done before" not in capsys.readouterr().err
 
 
 def test_arguments_that_can_not_be(photos: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_a_set_for_training(photos: Path, capsys: pytest.CaptureFixture[str]) ->
         "left_out_list": str(folder / "left_out.tsv"),
         "people_without": ["Bob"],
         "detector": "mtcnn",
+        "aligner": "mtcnn+onet-1",
     }
     assert err == ""
     assert (folder / "imgs.txt").read_text() == (
@@ -112,7 +113,8 @@ def test_records(photos: Path, here: None) -> None:
     files = open_image_set(photos.parent / "files")
     assert main(call(photos, "--records")) == 0
     folder = photos.parent / "set"
-    assert sorted(path.name for path in folder.iterdir()) == ["left_out.tsv", "property", "train.idx", "train.rec"]
+    names = ["aligner.txt", "left_out.tsv", "property", "train.idx", "train.rec"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     records = open_image_set(folder)
     assert (records.num_classes, records.size) == (2, 112)
     assert records.labels.tolist() == files.labels.tolist()

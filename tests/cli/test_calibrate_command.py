@@ -82,7 +82,7 @@ def test_the_threshold_counted_again(model: Path, crops: Path, fmr: float, capsy
         threshold=threshold,
         **rates,
         threshold_set="crops",
-        detector="aligned",
+        aligner="aligned",
         threshold_people=12,
         threshold_impostor_pairs=594,
         threshold_genuine_pairs=36,
@@ -129,7 +129,7 @@ def test_a_set_with_a_list_gives_the_same(model: Path, crops: Path, capsys: pyte
     assert main(["calibrate", str(model), "--data", str(crops), *options]) == 0
     fields = as_json(capsys)
     assert fields["threshold"] == expected
-    assert fields["detector"] == "aligned"
+    assert fields["aligner"] == "aligned"
 
     (crops / "property").write_text(f"{PEOPLE},96,96")
     assert main(["calibrate", str(model), "--data", str(crops), *options]) == 6
@@ -157,12 +157,12 @@ def test_photos_with_a_published_network(shared: Path, tmp_path: Path, capsys: p
         "skipped of 18 pictures: 1 unreadable or no crops, 1 without a face; the first"
     )
     assert "%] of 112 impostor pairs" in out
-    assert "%] of 8 genuine pairs; intervals of 95 % over 8 people) on people with mtcnn, written to" in out
+    assert "%] of 8 genuine pairs; intervals of 95 % over 8 people) on people with mtcnn+onet-1, written to" in out
     written = read_metadata(model)
     assert written is not None and written.threshold is not None
     assert 0.1 < written.threshold < 0.45
     assert (written.preprocess, written.input_size, written.embedding_size) == ("raw", 112, 128)
-    assert (written.threshold_set, written.detector, written.fmr) == ("people", "mtcnn", 3 / 112)
+    assert (written.threshold_set, written.aligner, written.fmr) == ("people", "mtcnn+onet-1", 3 / 112)
 
     photos = [str(path) for path in sorted((tmp_path / "people" / people[2].name).iterdir())]
     assert face_verify([*photos, "--model", str(model), "--detector", "mtcnn"]) == 0
@@ -269,7 +269,7 @@ def test_the_interval_comes_with_every_answer(model: Path, crops: Path, capsys: 
     assert f"metadata    sface.fmr_high = {fields['fmr_high']}" in capsys.readouterr().out
 
 
-OLDER = {"threshold": 0.3, "fmr": 0.01, "threshold_set": "SET", "detector": "aligned"}
+OLDER = {"threshold": 0.3, "fmr": 0.01, "threshold_set": "SET", "aligner": "aligned"}
 WHOLE = OLDER | {
     "fmr_low": 0.005,
     "fmr_high": 0.02,

@@ -17,7 +17,7 @@ from sface.cli.dispatch import main
 from ..evaluate.evaluations import printed_evaluation, write_evaluations
 from ..tiny_models import raw_metadata, write_model
 
-CALIBRATED = {"threshold": 0.3, "fmr": 0.01, "threshold_set": "SET", "detector": "mtcnn", "threshold_people": 12}
+CALIBRATED = {"threshold": 0.3, "fmr": 0.01, "threshold_set": "SET", "aligner": "mtcnn+onet-1", "threshold_people": 12}
 
 
 @pytest.fixture

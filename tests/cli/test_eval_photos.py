@@ -75,7 +75,7 @@ def test_the_threshold_of_the_file_and_another(
     for first, second in combinations(sorted(people.glob("*/*.png")), 2):
         scores[first.parent == second.parent].append(cosine(model, first, second, flip=flip))
     own, other = (float(np.median(scores[same])) for same in (True, False))
-    measured = raw_metadata(threshold=own, fmr=0.01, threshold_set="x", detector="yunet")
+    measured = raw_metadata(threshold=own, fmr=0.01, threshold_set="x", aligner="yunet+onet-1")
     write_model(model, metadata=measured)
     call = ["eval", str(model), "--data", str(people), "--protocol", "folders", "--aligned"]
     call += [] if flip else ["--no_flip"]
@@ -88,7 +88,9 @@ def test_the_threshold_of_the_file_and_another(
     capsys.readouterr()
     assert main(call) == 0
     err = capsys.readouterr().err.splitlines()
-    assert err[0].startswith(f"{model}: the threshold was measured with yunet, these are crops")
+    assert err[0].startswith(
+        f"{model}: the threshold was measured with yunet+onet-1, these are crops: sface calibrate --aligned"
+    )
     assert len(err) == 1 + flip
     assert all(line.startswith(f"{model}: the threshold is for faces without their mirror images") for line in err[1:])
 

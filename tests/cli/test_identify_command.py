@@ -20,7 +20,7 @@ STRANGERS = ("Pervez_Musharraf", "Lleyton_Hewitt", "Ann_Veneman")
 
 @pytest.fixture(scope="module")
 def sface(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    measured = raw_metadata(embedding_size=128, threshold=0.4, fmr=0.001, threshold_set="SET", detector="mtcnn")
+    measured = raw_metadata(embedding_size=128, threshold=0.4, fmr=0.001, threshold_set="SET", aligner="mtcnn+onet-1")
     return write_published_sface(shared, tmp_path_factory.mktemp("sface") / "sface.onnx", measured)
 
 

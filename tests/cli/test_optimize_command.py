@@ -141,12 +141,12 @@ def test_who_says_what_the_input_is(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_metadata_that_are_there_stay(tmp_path: Path) -> None:
-    known = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="people", detector="mtcnn")
+    known = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="people", aligner="mtcnn+onet-1")
     source = write_model(tmp_path / "a.onnx", metadata=known)
     assert main(["optimize", str(source), "-o", str(tmp_path / "b.onnx")]) == 0
     metadata = read_metadata(tmp_path / "b.onnx")
     assert metadata is not None
-    assert (metadata.threshold, metadata.network, metadata.detector) == (0.4, "tiny", "mtcnn")
+    assert (metadata.threshold, metadata.network, metadata.aligner) == (0.4, "tiny", "mtcnn+onet-1")
 
 
 def external(path: Path) -> Path:

@@ -84,15 +84,15 @@ def test_a_measured_threshold_is_not_another_files(name: str, kept: bool, folder
         fmr=0.001,
         fmr_high=0.002,
         threshold_set="them",
-        detector="mtcnn",
+        aligner="mtcnn+onet-1",
         threshold_people=30,
     )
     source, out = write_model(tmp_path / "a.onnx", metadata=measured), tmp_path / "b.onnx"
     assert main(["optimize", str(source), "-o", str(out), "--precision", name, "--calibration", str(folder)]) == 0
     expected = measured if kept else measured.without_threshold()
     assert read_metadata(out) == expected
-    assert (expected.threshold, expected.threshold_people, expected.detector) == (
-        (0.4, 30, "mtcnn") if kept else (None, None, None)
+    assert (expected.threshold, expected.threshold_people, expected.aligner) == (
+        (0.4, 30, "mtcnn+onet-1") if kept else (None, None, None)
     )
 
 
@@ -135,7 +135,7 @@ def optimized(precision: str, source: Path, folder: Path, eval_set: Path, *more:
 
 def test_auto(folder: Path, eval_set: Path, tmp_path: Path, capsys: Any) -> None:
     """Whichever is faster on this machine: the file is that of its precision, and says what it is."""
-    measured = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="them", detector="mtcnn")
+    measured = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="them", aligner="mtcnn+onet-1")
     source = write_model(tmp_path / "a.onnx", metadata=measured)
     out = optimized("auto", source, folder, eval_set, "--json", "--report", str(tmp_path / "r.json"))
     fields = json.loads(capsys.readouterr().out)

@@ -17,7 +17,7 @@ from ..tiny_models import raw_metadata, write_model, write_published_sface
 
 @pytest.fixture(scope="module")
 def sface_model(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    measured = raw_metadata(embedding_size=128, threshold=0.363, fmr=0.001, threshold_set="SET", detector="mtcnn")
+    measured = raw_metadata(embedding_size=128, threshold=0.363, fmr=0.001, threshold_set="SET", aligner="mtcnn+onet-1")
     return write_published_sface(shared, tmp_path_factory.mktemp("sface") / "sface.onnx", measured)
 
 

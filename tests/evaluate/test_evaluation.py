@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,30 @@ def test_photos_as_the_command_measures_them(
     assert evaluation.text().splitlines()[0] == f"{model}: tiny, mirror images added"
     (tmp_path / "eval.json").write_text(json.dumps(evaluation.to_dict()))
     assert read_evaluations(tmp_path / "eval.json")[0].targets["people"].genuine == entry.figures.genuine == 9
+
+
+@pytest.mark.parametrize(("measured_with", "notes"), [("mtcnn+onet-1", 0), ("mtcnn", 1)])
+def test_a_threshold_measured_with_another_aligner(
+    measured_with: str,
+    notes: int,
+    drawn_photos: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(photo_crops, "in_processes", in_this_process)
+    for photo in drawn_photos:
+        person = tmp_path / "people" / photo.stem[0]
+        person.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, person)
+    measured = raw_metadata(threshold=0.3, fmr=0.01, threshold_set="SET", aligner=measured_with)
+    model = write_model(tmp_path / "model.onnx", metadata=measured)
+    request = EvaluationRequest([model], tmp_path / "people", protocol="folders", detector="mtcnn", flip=False)
+    evaluation = evaluate(request, Output())
+    lines = [line for line in capsys.readouterr().err.splitlines() if "the threshold was measured" in line]
+    assert len(lines) == notes
+    assert all(f"with {measured_with}, these faces are aligned by mtcnn+onet-1: " in line for line in lines)
+    assert evaluation.to_dict()["detector"] == "mtcnn"
 
 
 def test_a_damaged_set_and_a_report(

@@ -27,7 +27,7 @@ GIB = 2**20  # KiB
 )
 def test_mutants(kind: str, count: int, tmp_path: Path, drawn_photos: list[Path]) -> None:
     shutil.copy(drawn_photos[0], tmp_path / "face.png")
-    metadata = raw_metadata(threshold=0.3, fmr=0.001, threshold_set="people", detector="mtcnn")
+    metadata = raw_metadata(threshold=0.3, fmr=0.001, threshold_set="people", aligner="mtcnn+onet-1")
     write_model(tmp_path / "model.onnx", metadata=metadata)
     arguments = [sys.executable, "-m", "tests.infer.mutants", kind, str(tmp_path), "0", str(count)]
     done = subprocess.run(

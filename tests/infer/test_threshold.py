@@ -11,7 +11,7 @@ from sface.infer.threshold import Threshold, choose_threshold
 
 from ..tiny_models import raw_metadata, write_model
 
-MEASURED = {"threshold": 0.25, "fmr": 0.001, "threshold_set": "SET", "detector": "mtcnn"}
+MEASURED = {"threshold": 0.25, "fmr": 0.001, "threshold_set": "SET", "aligner": "mtcnn+onet-1"}
 
 
 @pytest.fixture
@@ -41,19 +41,39 @@ def test_a_threshold_that_is_no_cosine(tiny: Path, tmp_path: Path, threshold: fl
         FaceVerifier(broken, detector="mtcnn")
 
 
-@pytest.mark.parametrize(("measured_with", "notes"), [("mtcnn", 0), ("yunet", 1), ("aligned", 1)])
-def test_another_detector_than_the_threshold_was_measured_with_is_a_note(
-    drawn_photos: list[Path], tmp_path: Path, measured_with: str, notes: int
+@pytest.mark.parametrize(
+    ("measured_with", "basis"),
+    [
+        ("yunet+onet-1", "with yunet+onet-1"),
+        ("mtcnn+onet-2", "with mtcnn+onet-2"),
+        ("mtcnn", "with mtcnn"),
+        ("aligned", "on crops"),
+        (None, "with an aligner that is not known"),
+    ],
+)
+def test_another_aligner_than_the_threshold_was_measured_with_is_a_note(
+    drawn_photos: list[Path], tmp_path: Path, measured_with: str | None, basis: str
 ) -> None:
-    model = write_model(tmp_path / "model.onnx", metadata=raw_metadata(**{**MEASURED, "detector": measured_with}))
+    model = write_model(tmp_path / "model.onnx", metadata=raw_metadata(**{**MEASURED, "aligner": measured_with}))
     a = drawn_photos[0]
-    assert len(FaceVerifier(model, detector="mtcnn").verify(a, a).notes) == notes
+    (note,) = FaceVerifier(model, detector="mtcnn").verify(a, a).notes
+    assert note.startswith(f"the threshold was measured {basis}, these faces are aligned by mtcnn+onet-1: ")
+    assert note.endswith(": sface calibrate --detector mtcnn")
     assert FaceVerifier(model, detector="mtcnn", threshold=0.25).verify(a, a).notes == ()
 
 
-def test_a_threshold_that_does_not_say_how_faces_were_found() -> None:
-    chosen = choose_threshold(None, raw_metadata(**{**MEASURED, "detector": None}), "yunet", "model.onnx", flip=False)
-    assert chosen.notes[0].startswith("the threshold was measured with a detector that is not known, these faces")
+def test_the_same_aligner_is_no_note(drawn_photos: list[Path], tmp_path: Path) -> None:
+    a, model = drawn_photos[0], write_model(tmp_path / "model.onnx", metadata=raw_metadata(**MEASURED))
+    verifier = FaceVerifier(model, detector="mtcnn")
+    assert (verifier.detector, verifier.aligner) == ("mtcnn", "mtcnn+onet-1")
+    assert verifier.verify(a, a).notes == ()
+    crops = raw_metadata(**{**MEASURED, "aligner": "aligned"})
+    assert choose_threshold(None, crops, "aligned", "model.onnx", flip=False).notes == ()
+
+
+def test_a_threshold_of_photos_for_crops() -> None:
+    chosen = choose_threshold(None, raw_metadata(**MEASURED), "aligned", "model.onnx", flip=False)
+    assert chosen.notes == ("the threshold was measured with mtcnn+onet-1, these are crops: sface calibrate --aligned",)
 
 
 def test_a_threshold_for_faces_without_mirror_images_is_a_note_where_they_are_added(

@@ -122,7 +122,7 @@ def test_aligned_crops_are_taken_as_they_are(tiny: Path, drawn_photos: list[Path
         (face,), _ = find_faces(image, load_detector("mtcnn"))
         crops.append(align_face(image, face.landmarks))
     aligned = FaceVerifier(tiny, aligned=True)
-    assert aligned.detector == "aligned"
+    assert (aligned.detector, aligned.aligner) == ("aligned", "aligned")
     result = aligned.verify(crops[0], crops[1])
     assert result.similarity == pytest.approx(verifier.verify(*drawn_photos[:2]).similarity, abs=1e-6)
     assert result.faces[0].box == (0, 0, 112, 112)

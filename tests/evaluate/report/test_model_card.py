@@ -27,7 +27,7 @@ MEASURED: dict[str, Any] = {
     "fnmr_low": 0.041,
     "fnmr_high": 0.0655,
     "threshold_set": "staff photos",
-    "detector": "yunet",
+    "aligner": "yunet+onet-1",
     "threshold_people": 213,
     "threshold_impostor_pairs": 90_123,
     "threshold_genuine_pairs": 1_204,
@@ -104,14 +104,14 @@ def test_what_the_file_says() -> None:
         "of 0.3123 and above. `sface calibrate` measured that on the set staff photos, 213 people, on faces"
         in threshold
     )
-    assert "found by yunet without mirror images" in threshold
+    assert "aligned by yunet+onet-1 without mirror images" in threshold
     assert "| false match rate | 0.10 % | 0.040 to 0.21 % | 90,123 impostor pairs |" in threshold
     assert "| false non-match rate | 5.25 % | 4.10 to 6.55 % | 1,204 genuine pairs |" in threshold
     assert "face-verify a.jpg b.jpg --model model.onnx --detector yunet\n" in found["How to use it"]
 
 
 def test_a_threshold_of_an_older_file_has_no_interval() -> None:
-    known = metadata(threshold=0.3, fmr=0.01, threshold_set="SET", detector="aligned")
+    known = metadata(threshold=0.3, fmr=0.01, threshold_set="SET", aligner="aligned")
     found = sections(write_card(model(known), [], "1.2.3"))
     assert "| false match rate | 1.00 % | not known | impostor pairs: not known |" in found["The threshold"]
     assert "| false non-match rate | not known | not known | genuine pairs: not known |" in found["The threshold"]
@@ -232,7 +232,7 @@ HOSTILE = (
 
 
 def test_a_strangers_words_stay_words(tmp_path: Path, evaluated: dict[str, Any]) -> None:
-    known = metadata(**{**MEASURED, "threshold_set": HOSTILE, "detector": HOSTILE}, network=HOSTILE, loss=HOSTILE)
+    known = metadata(**{**MEASURED, "threshold_set": HOSTILE, "aligner": HOSTILE}, network=HOSTILE, loss=HOSTILE)
     target = {**evaluated["targets"]["lfw"], "protocol": HOSTILE}
     values = {**evaluated, "command": HOSTILE + "```\n<b>", "detector": HOSTILE, "targets": {HOSTILE: target}}
     evaluation = read_evaluation(tmp_path / "eval.json", values)

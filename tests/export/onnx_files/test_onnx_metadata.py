@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_what_is_written_is_read_by_onnx_and_by_onnxruntime(model: Path) -> None:
     assert read_metadata(model) == raw_metadata()
-    measured = raw_metadata(threshold=0.1 + 0.2, fmr=1 / 3, threshold_set="Gesichter äöü", detector="mtcnn")
+    measured = raw_metadata(threshold=0.1 + 0.2, fmr=1 / 3, threshold_set="Gesichter äöü", aligner="mtcnn+onet-1")
     write_metadata(model, measured)
     assert read_metadata(model) == measured
     assert FaceEmbedder(model).metadata == measured

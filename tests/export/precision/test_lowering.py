@@ -125,7 +125,7 @@ def test_auto_writes_fp32_where_int8_is_refused(auto: Lowering, monkeypatch: pyt
 def test_auto_keeps_a_measured_threshold_in_fp32_alone(
     milliseconds: tuple[float, float], kept: bool, auto: Lowering
 ) -> None:
-    metadata = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="them", detector="mtcnn")
+    metadata = raw_metadata(threshold=0.4, fmr=0.001, threshold_set="them", aligner="mtcnn+onet-1")
     fp32 = data_of(draw_network(props=metadata.to_props()))
     found = from_props(lower(fp32, auto, "raw", timing=lambda *_: milliseconds).model.metadata_props, "it")
     assert found == (metadata if kept else metadata.without_threshold())

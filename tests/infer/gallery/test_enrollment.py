@@ -10,6 +10,7 @@ from PIL import Image
 
 from sface.errors import DataError, ImageError, ModelError, NoFaceError, UsageError
 from sface.infer import FaceVerifier, Gallery
+from sface.output import Output
 
 from ...people_photos import draw_people, pattern
 from ...tiny_models import raw_metadata, write_model
@@ -96,3 +97,41 @@ def test_arrays_in_bgr(verifier: FaceVerifier, people: dict[str, list[Path]]) ->
     assert done.known_photos == 4
     assert gallery.enroll({"Ada": [bgr(people["Ada"][0])]}, verifier).known_photos == 0  # the channels are swapped
     assert gallery.enroll({"Bo": [Image.open(people["Bo"][0])]}, verifier, color="bgr").known_photos == 1
+
+
+def test_photos_of_another_aligner_are_enrolled_with_a_note(
+    verifier: FaceVerifier,
+    people: dict[str, list[Path]],
+    drawn_photos: list[Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gallery, finding = Gallery(verifier.embedder), FaceVerifier(verifier.embedder.path, detector="mtcnn")
+
+    def notes(of: dict[str, list[Path]], using: FaceVerifier) -> list[str]:
+        gallery.enroll(of, using, output=Output())
+        return [line for line in capsys.readouterr().err.splitlines() if "enrolled with" in line]
+
+    assert gallery.aligner is None
+    assert notes(people, verifier) == []
+    assert gallery.aligner == "aligned"
+    for photo in drawn_photos[:2]:
+        (note,) = notes({photo.stem: [photo]}, finding)
+        assert note.startswith("the gallery was enrolled with aligned crops") and "this run uses mtcnn+onet-1" in note
+        assert gallery.aligner == "aligned, mtcnn+onet-1"
+        assert notes({photo.stem: [photo]}, finding) == []  # known already
+    (note,) = gallery.identify(drawn_photos[:1], finding).notes[:1]
+    assert note.startswith("the gallery was enrolled with aligned crops, mtcnn+onet-1, this run uses mtcnn+onet-1: ")
+    for person in gallery.people:
+        gallery.remove(person)
+    assert notes({"Ada": drawn_photos[:1]}, finding) == []
+    assert gallery.aligner == "mtcnn+onet-1"
+
+
+def test_beside_embeddings_of_an_unknown_aligner(
+    verifier: FaceVerifier, people: dict[str, list[Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = Gallery(verifier.embedder)
+    gallery.add({"Cy": verifier.embed([pattern(3, 0)])})
+    gallery.enroll(people, verifier, output=Output())
+    assert "enrolled with an aligner that is not known, this run uses aligned crops: " in capsys.readouterr().err
+    assert gallery.aligner is None

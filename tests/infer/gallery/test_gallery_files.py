@@ -90,6 +90,8 @@ def with_field(name: str, value: Any) -> Callable[[Path], None]:
         with_field("vectors", "../../etc/passwd"),
         with_field("format", 2),
         with_field("embedding_size", 0),
+        with_field("aligner", 1),
+        with_field("aligner", "yunet\x1b[2J"),
     ],
 )
 def test_a_damaged_gallery(damage: Callable[[Path], object], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A gallery on disk: enrolled into, asked and changed in one call each."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def test_enrolled_and_identified(folder: str, verifier: FaceVerifier) -> None:
     found = identify(folder, [pattern(1, 5), pattern(3, 0)], verifier)
     assert [face.person for face in found.faces] == ["Ada", None]
     assert open_gallery(folder, verifier.embedder).people == {"Ada": 2, "Bo": 1}
+    assert not any("enrolled with" in note for note in found.notes)
+
+
+def test_the_aligner_is_kept_in_the_description(folder: str, verifier: FaceVerifier) -> None:
+    file = Path(folder, "gallery.json")
+    fields = json.loads(file.read_text())
+    assert (fields.pop("aligner"), Gallery.load(folder).aligner) == ("aligned", "aligned")
+    file.write_text(json.dumps(fields))  # as it was written before there was that field
+    assert open_gallery(folder).aligner is None
+    note = identify(folder, [pattern(1, 5)], verifier).notes[0]
+    assert note.startswith("the gallery was enrolled with an aligner that is not known, this run uses aligned crops:")
+    Gallery(verifier.embedder).save(folder)
+    assert json.loads(file.read_text())["aligner"] is None
 
 
 def test_changed(folder: str, verifier: FaceVerifier) -> None:

@@ -17,7 +17,7 @@ from ...tiny_models import raw_metadata, write_model
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    measured = raw_metadata(threshold=0.98, fmr=0.01, threshold_set="SET", detector="aligned")
+    measured = raw_metadata(threshold=0.98, fmr=0.01, threshold_set="SET", aligner="aligned")
     return write_model(tmp_path_factory.mktemp("model") / "model.onnx", metadata=measured)
 
 
@@ -96,3 +96,18 @@ def test_the_share_of_strangers_who_are_somebody() -> None:
     assert expected_fpir(0.001, 1000) == pytest.approx(0.632, abs=0.001)
     assert expected_fpir(1e-6, 100) == pytest.approx(1e-4, rel=1e-3)
     assert (expected_fpir(0, 50), expected_fpir(1, 2)) == (0, 1)
+
+
+def test_photos_of_another_aligner_than_the_gallerys(gallery: Gallery, model: Path, drawn_photos: list[Path]) -> None:
+    finding = FaceVerifier(model, detector="mtcnn", threshold=0.9)
+    found = gallery.identify(drawn_photos[:1], finding)
+    assert len(found.faces) == 1
+    assert found.notes == (
+        "the gallery was enrolled with aligned crops, this run uses mtcnn+onet-1: such faces compare less exactly; "
+        "enroll all photos in a new gallery and identify with the same detector",
+    )
+    own = Gallery(finding.embedder)
+    own.add({"Ada": finding.embed(drawn_photos[:1])})
+    assert "enrolled with an aligner that is not known" in own.identify(drawn_photos[:1], finding).notes[0]
+    own.aligner = finding.aligner
+    assert own.identify(drawn_photos[:1], finding).notes == ()
