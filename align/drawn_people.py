@@ -117,7 +117,7 @@ def draw_people(
             raise UsageError(f"{name} {value}: must be from {low} to {high}", argument=name)
     target = Path(folder)
     files.must_be_free(target)
-    found_by = load_detector(detector, threads=1)  # its errors come now and in one line, not from each process
+    found_by = load_detector(detector)  # its errors come now and in one line, not from each process
     start, missed = time.perf_counter(), list[str]()
 
     def fill(folder: Path) -> None:
@@ -125,7 +125,7 @@ def draw_people(
         lines, label = [], 0
         with (
             progress(people, "people", output or Output(quiet=True)) as advance,
-            in_processes(partial(load_detector, detector, threads=1), _draw, jobs) as results,
+            in_processes(partial(load_detector, detector), _draw, jobs) as results,
         ):
             for job, found in zip(jobs, results, strict=True):
                 names = [_name(job.person, photo) for photo in range(photos)]

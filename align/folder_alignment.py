@@ -123,7 +123,7 @@ def align_folder(
     paths = [f"{person}/{name}" for person, names in people.items() for name in names]
     _must_be_listable(root, paths)
     detector = None if detector is None else os.fspath(detector)
-    found_by = load_detector(detector, threads=1)  # its errors come now and in one line, not from each process
+    found_by = load_detector(detector)  # its errors come now and in one line, not from each process
 
     shards = Shards(target, root, paths, {"detector": [found_by.aligner, detector], "face": faces})
     shards.do(partial(open_reader, detector, faces, CROP_SIZE), _crop, output or Output(quiet=True))

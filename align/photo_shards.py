@@ -44,7 +44,7 @@ def open_reader(
 
     aligned: the photos are crops, in which no face is looked for.
     """
-    return PhotoReader(None if aligned else load_detector(detector, threads=1), faces, size, fit="scikit-image")
+    return PhotoReader(None if aligned else load_detector(detector), faces, size, fit="scikit-image")
 
 
 def read_shard(reader: PhotoReader, shard: Shard) -> ShardFaces:

@@ -75,7 +75,7 @@ class FaceVerifier:
             return FaceEmbedder(model, preprocess=preprocess, providers=providers, threads=threads)
 
         def open_detector() -> Detector | None:
-            return None if aligned else load_detector(detector, threads=1)  # a second one makes a search no faster
+            return None if aligned else load_detector(detector)
 
         self.embedder, found_by = side_by_side(open_embedder, open_detector)
         self.reader = PhotoReader(found_by, faces, self.embedder.input_size)

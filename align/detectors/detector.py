@@ -38,12 +38,12 @@ class Detector(Protocol):
         ...
 
 
-def load_detector(name: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Detector:
+def load_detector(name: str | os.PathLike[str] | None = None, *, threads: int | None = 1) -> Detector:
     """Load a detector.
 
     name     "mtcnn" (always there); "yunet" (its file lies in `$SFACE_HOME/models`); any other text is the path of a
              YuNet ONNX file; None: YuNet if its file is there, else MTCNN
-    threads  CPU threads for one search; None: all cores
+    threads  CPU threads for one search; None: all cores, which makes networks as small as these no faster
 
     Raises ModelError where the file is missing or is no such network, DependencyError without onnxruntime.
     """
