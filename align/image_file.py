@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.exif import UPRIGHT
 from ..datasets.jpeg import JPEG_START, decode_jpeg, read_header, upright
 from ..datasets.picture_files import DAMAGED, FORMATS
 from ..errors import ImageError, UsageError
@@ -128,9 +129,12 @@ def _decode(picture: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint
     _check_size(*picture.size, name, max_pixels)
     try:
         pixels = _to_rgb(picture, name)
-        orientation = picture.getexif().get(_ORIENTATION, 1)
     except DAMAGED as error:
         raise ImageError(f"is damaged or truncated ({error})", path=name) from error
+    try:
+        orientation = picture.getexif().get(_ORIENTATION, UPRIGHT)
+    except DAMAGED:  # EXIF data, and no pixel
+        orientation = UPRIGHT
     return np.ascontiguousarray(upright(pixels, orientation))
 
 

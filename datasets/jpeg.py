@@ -4,9 +4,13 @@ is missing. Importing this loads neither NumPy nor a decoder."""
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
+from .exif import UPRIGHT, orientation_in_exif, orientation_in_xmp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,74 +18,95 @@ if TYPE_CHECKING:
 
 JPEG_START = b"\xff\xd8\xff"
 
-# Markers that begin a frame, whose size follows; that of a scan, the pixels; that of data of an application.
+# Markers: those that begin a frame, whose size follows, and two kinds of these; that of a scan, the pixels.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SCAN, _APP1 = 0xDA, 0xE1
+_SEQUENTIAL = frozenset((0xC0, 0xC1, 0xC9))
+_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+# Of data of applications and of comments. Of these, JFIF's (APP0) and Adobe's (APP14) decide how colours are coded.
+_APP0, _APP1, _APP14 = 0xE0, 0xE1, 0xEE
+_NO_PIXELS = frozenset((*range(0xE0, 0xF0), 0xFE)) - {_APP14}
+_JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # the whole segment, of version 1.1 and square pixels
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-_ORIENTATION = 0x0112  # the EXIF tag
-_UPRIGHT = 1
 
-# What libjpeg says where pixels are missing or made up. Its other warnings, as of bytes before a marker, are harmless.
-_MISSING = ("premature end", "bad huffman code", "bad arithmetic code", "instead of rst", "progress")
+_SEGMENT = struct.Struct(">BBH")  # 0xFF, marker, length of what follows the marker
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # of a segment: not 0, which follows a value of 0xFF, nor a restart
+
+# What may be said of a file that has all its pixels: limits of TurboJPEG (its functions' names are before them) and of
+# how it was built, bytes before the end marker, and a way of coding colours that has no name.
+_NO_DAMAGE = re.compile(r"^tj\w*\(\)|before marker 0xd9|omitted|implemented|transform", re.IGNORECASE)
 
 
 class JpegHeader(NamedTuple):
-    """Width and height in pixels, as stored; the number of colour channels; the EXIF orientation, 1 to 8."""
+    """Width and height in pixels, as stored; the number of colour channels; the EXIF orientation, 1 to 8; whether the
+    pixels come in several scans, each more precise."""
 
     width: int
     height: int
     channels: int
     orientation: int
+    progressive: bool
 
 
 def read_header(jpeg: bytes) -> JpegHeader | None:
     """What stands before the pixels of a JPEG file; None where it is damaged. Nothing is decoded."""
-    place, frame, exif, xmp = 2, None, None, None
-    while jpeg[place : place + 1] == b"\xff" and place + 4 <= len(jpeg):
-        marker = jpeg[place + 1]
-        if marker == 0xFF:  # padding
-            place += 1
-            continue
-        length = int.from_bytes(jpeg[place + 2 : place + 4])
-        if marker in _FRAMES and frame is None:
-            frame = jpeg[place + 5 : place + 10]
+    frame, progressive, exif, xmp = b"", False, b"", b""
+    for marker, start, end in _segments(jpeg):
+        if marker in _FRAMES and not frame:
+            frame, progressive = jpeg[start + 5 : start + 10], marker in _PROGRESSIVE
+            if jpeg.find(b"\xff\xe1", end) < 0:  # no APP1 any more
+                break
         elif marker == _APP1:
-            segment = jpeg[place + 4 : place + 2 + length]
-            if exif is None and segment.startswith(_EXIF):
-                exif = _orientation(segment[len(_EXIF) :])
-            elif segment.startswith(_XMP) and (found := re.search(rb'tiff:Orientation(?:="|>)([1-8])', segment)):
-                xmp = int(found[1])
+            segment = jpeg[start + 4 : end]
+            if segment.startswith(_EXIF):
+                exif += segment[len(_EXIF) :]
+            elif segment.startswith(_XMP):
+                xmp = segment
         elif marker == _SCAN:
             break
-        place += 2 + length
-    if frame is None or len(frame) < 5:
+    if len(frame) < 5:
         return None
-    return JpegHeader(int.from_bytes(frame[2:4]), int.from_bytes(frame[:2]), frame[4], exif or xmp or _UPRIGHT)
+    orientation = orientation_in_exif(exif) if exif else None
+    if orientation is None:
+        orientation = orientation_in_xmp(xmp) if xmp else UPRIGHT
+    return JpegHeader(
+        width=int.from_bytes(frame[2:4]),
+        height=int.from_bytes(frame[:2]),
+        channels=frame[4],
+        orientation=orientation,
+        progressive=progressive,
+    )
 
 
-def decode_jpeg(jpeg: bytes, header: JpegHeader, name: str) -> NDArray[np.uint8] | None:
+def decode_jpeg(
+    jpeg: bytes, header: JpegHeader, name: str, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8] | None:
     """Decode a JPEG file with this header, upright: uint8 (H, W, 3) RGB, C-contiguous.
 
-    None where another decoder has to be asked: the picture is neither grey nor in three colours, the file has a fault
-    that costs no pixel, or simplejpeg is not installed. Raises ImageError, which calls the file `name`, where data is
-    missing, also in a file that has an end marker.
+    out: where the pixels are written, of just this shape and type; it is what comes back then.
+
+    None where another decoder has to be asked: the picture is neither grey nor in three colours, simplejpeg doesn't
+    know its kind, or is not installed. Raises ImageError, which calls the file `name`, where data is missing, also in
+    a file that has an end marker, and where data of the pixels can't be right.
     """
-    if header.channels not in (1, 3):
+    simplejpeg = _simplejpeg()
+    if simplejpeg is None or header.channels not in (1, 3, 4):
         return None
-    try:
-        import simplejpeg
-    except ImportError:
+    if header.progressive and not _has_all_scans(jpeg):
+        raise _damaged(name, "its last scans are missing")
+    if header.channels == 4:  # only for whether data is missing: Pillow and OpenCV know how to mix inks
+        _decode(simplejpeg, jpeg, "CMYK", None, name)
         return None
-    try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(jpeg, "RGB")
-    except ValueError as error:
-        if any(words in str(error).lower() for words in _MISSING):
-            raise ImageError(
-                f"is damaged or truncated: data is missing ({error})", path=name, remedy="get it again"
-            ) from error
+    if header.orientation == UPRIGHT:
+        return _decode(simplejpeg, jpeg, "RGB", out, name)
+    pixels = _decode(simplejpeg, jpeg, "RGB", None, name)
+    if pixels is None:
         return None
     turned = upright(pixels, header.orientation)
-    return turned if turned.flags.c_contiguous else turned.copy()
+    if out is None:
+        return turned if turned.flags.c_contiguous else turned.copy()
+    out[:] = turned
+    return out
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -93,19 +118,82 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return pixels.transpose(1, 0, 2) if orientation in (5, 6, 7, 8) else pixels
 
 
-def _orientation(tiff: bytes) -> int | None:
-    """The orientation in EXIF data, which are laid out as a TIFF file; None where it isn't there."""
-    order: dict[bytes, str] = {b"II*\0": "little", b"MM\0*": "big"}
-    if (endian := order.get(tiff[:4])) is None:
+@cache
+def _simplejpeg() -> Any:
+    """The package, or None. Kept, since looking for a package that isn't there takes as long as decoding a crop."""
+    try:
+        import simplejpeg
+    except ImportError:
         return None
+    return simplejpeg
 
-    def number(place: int, length: int) -> int:
-        return int.from_bytes(tiff[place : place + length], endian)  # type: ignore[arg-type]
 
-    start = number(4, 4)
-    for entry in range(start + 2, start + 2 + 12 * number(start, 2), 12):
-        if number(entry, 2) == _ORIENTATION and entry + 12 <= len(tiff):
-            # Numbers of two bytes stand at the beginning of the four, which matters where the high byte comes first.
-            value = number(entry + 8, 4 if number(entry + 2, 2) == 4 else 2)
-            return value if 1 <= value <= 8 else None
-    return None
+def _decode(
+    simplejpeg: Any, jpeg: bytes, colors: str, out: NDArray[np.uint8] | None, name: str
+) -> NDArray[np.uint8] | None:
+    """The pixels as they are stored; None: another decoder has to be asked. Raises ImageError where data is damaged."""
+    try:
+        pixels = simplejpeg.decode_jpeg(jpeg, colors, buffer=out)
+    except ValueError as fault:
+        # Which is the first one only. Without the harmless ones it is that of missing data, if any are missing.
+        try:
+            pixels = simplejpeg.decode_jpeg(_without_faults(jpeg), colors, buffer=out)
+        except ValueError as error:
+            if _NO_DAMAGE.search(str(error)):
+                return None
+            raise _damaged(name, str(error)) from fault
+    return pixels if out is None else out
+
+
+def _damaged(name: str, why: str) -> ImageError:
+    return ImageError(f"is damaged or truncated ({why})", path=name, remedy="get it again")
+
+
+def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker of each segment of a JPEG file, its place and its end. Bytes between them are passed over: the pixels of
+    scans, and what doesn't belong there, as libjpeg does."""
+    place = 2
+    try:
+        while True:
+            byte, marker, length = _SEGMENT.unpack_from(jpeg, place)
+            if byte != 0xFF or not (1 < marker < 0xD0 or 0xD7 < marker < 0xFF):
+                found = _MARKER.search(jpeg, place)
+                if found is None:
+                    return
+                place = found.start()
+                _, marker, length = _SEGMENT.unpack_from(jpeg, place)
+            if marker in (_START, _END):
+                return
+            yield marker, place, place + 2 + length
+            place += 2 + length
+    except struct.error:  # the end
+        return
+
+
+def _without_faults(jpeg: bytes) -> bytes:
+    """The file without what costs no pixel but a warning: bytes before the markers of the header, data of applications,
+    unknown versions of JFIF, and parameters of scans that don't have any."""
+    kept, sequential = [jpeg[:2]], False
+    for marker, start, end in _segments(jpeg):
+        if marker == _SCAN:
+            return b"".join(
+                [*kept, jpeg[start : end - 3], b"\0\x3f\0" if sequential else jpeg[end - 3 : end], jpeg[end:]]
+            )
+        if marker == _APP0 and jpeg.startswith(_JFIF[4:9], start + 4):
+            kept.append(_JFIF)
+        elif marker not in _NO_PIXELS:
+            kept.append(jpeg[start:end])
+            sequential |= marker in _SEQUENTIAL
+    return jpeg
+
+
+def _has_all_scans(jpeg: bytes) -> bool:
+    """Whether the scans of a progressive JPEG file give all bits of the coefficients that they began to give."""
+    left: dict[tuple[int, int], int] = {}  # of each component and coefficient, the bits to come
+    for marker, start, end in _segments(jpeg):
+        if marker == _SCAN and start + 4 < end - 3 < len(jpeg) - 3:
+            first, last, bits = jpeg[end - 3 : end]
+            for component in jpeg[start + 5 : end - 3 : 2]:
+                for coefficient in range(first, last + 1):
+                    left[component, coefficient] = bits & 15
+    return not any(left.values())

@@ -163,6 +163,18 @@ def test_a_progressive_jpeg_without_its_end_is_refused() -> None:
         load_image(data[: len(data) * 3 // 4])
 
 
+def test_given_photos_of_which_half_is_missing(shared: Path) -> None:
+    pytest.importorskip("simplejpeg")
+    folder = shared.parent / "cases" / "people" / "in" / "jpeg"
+    photos = sorted(folder.glob("*.jpg"))
+    if not photos:
+        pytest.skip(f"{folder} has no photos")
+    for photo in photos:
+        with pytest.raises(ImageError, match=rf"{photo.name}: is damaged or truncated .*premature end") as raised:
+            load_image(photo)
+        assert raised.value.code == "bad_image"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "empty"), (b"The quick brown fox jumps over the lazy dog.\n" * 40, "not a picture"), (b"\x00", "not a")],
@@ -219,3 +231,15 @@ def test_importing_is_cheap() -> None:
         "sys.exit(', '.join({'PIL', 'cv2', 'skimage', 'onnxruntime'} & set(sys.modules)) or None)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_jpeg_is_read_without_pillow(tmp_path: Path) -> None:
+    pytest.importorskip("simplejpeg")
+    (tmp_path / "photo.jpg").write_bytes(encode(Image.fromarray(picture()), "JPEG"))
+    code = (
+        "import sys\n"
+        "from sface.align.image_file import load_image\n"
+        "assert load_image(sys.argv[1]).shape == (24, 40, 3)\n"
+        "sys.exit(', '.join({'PIL', 'cv2'} & set(sys.modules)) or None)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "photo.jpg")], check=True)

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from sface.cli.dispatch import main
+from sface.datasets.encoded import encode_jpeg
 from sface.datasets.image_sets import open_image_set
 
 
@@ -101,6 +102,16 @@ def test_a_check_for_a_person(people: Path, tmp_path: Path, capsys: pytest.Captu
     )
     with Image.open(plot) as image:
         assert image.format == "PNG"
+
+
+def test_a_check_names_jpegs_in_which_data_is_missing(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jpeg = encode_jpeg(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8))
+    (people / "Ann" / "007.png").write_bytes(jpeg[:-22] + b"\xff\xd9")
+    assert main(["data", "check", str(people)]) == 0
+    out, _ = capsys.readouterr()
+    assert f"unreadable: 1\n  {people}/Ann/007.png: is damaged or truncated (" in out
 
 
 def test_a_check_for_a_program(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,14 @@
 """What a check finds in a set."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sface.datasets import check, open_image_set
+from sface.datasets import check, convert, open_image_set
+from sface.datasets.encoded import encode_jpeg
 from sface.errors import UsageError
 from sface.output import Output
 
@@ -72,6 +74,34 @@ def test_pictures_that_cannot_be_read(tmp_path: Path, bad: list[int], refused: b
     assert found.refused is refused
     assert found.within == found.across == []  # unreadable ones don't equal each other
     assert found.class_sizes.tolist() == [50, 50, 50, 50]
+
+
+@pytest.mark.parametrize("layout", ["images", "records"])
+def test_jpegs_in_which_data_is_missing(tmp_path: Path, layout: Literal["images", "records"]) -> None:
+    """They have an end marker, and OpenCV paints them grey where it is missing."""
+    pytest.importorskip("simplejpeg")
+    listed(tmp_path / "set", [(number, number % 4) for number in range(200)])
+    generator = np.random.default_rng(0)
+    for number in range(200):
+        jpeg = encode_jpeg(generator.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+        missing = {33: 20, 34: 100, 35: 200}.get(number, 0)
+        (tmp_path / "set" / f"{number}.png").write_bytes(jpeg[: len(jpeg) - 2 - missing] + b"\xff\xd9")
+    convert(tmp_path / "set", tmp_path / "converted", layout)
+    found = check(tmp_path / "converted")
+    assert found.refused
+    assert len(found.unreadable) == 3
+    for index, why in found.unreadable.items():
+        assert why.startswith(f"{found.images.where(index)}: is damaged or truncated (Corrupt JPEG data: premature end")
+
+
+def test_a_given_set_with_holes(shared: Path) -> None:
+    pytest.importorskip("simplejpeg")
+    folder = shared.parent / "cases" / "people" / "in" / "holeset"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    found = check(folder)
+    assert found.unreadable
+    assert all("is damaged or truncated" in why for why in found.unreadable.values())
 
 
 def test_a_real_set(shared: Path) -> None:

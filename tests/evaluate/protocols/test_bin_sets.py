@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sface.datasets.encoded import decode
+from sface.datasets.encoded import decode, encode_jpeg
 from sface.errors import DataError, ImageError, UsageError
 from sface.evaluate.protocols.bin_sets import open_bin, open_sets
 
@@ -97,6 +97,16 @@ def test_one_image_object_may_stand_in_many_pairs(tmp_path: Path) -> None:
     path = written(tmp_path, pickle.dumps(([IMAGES[4]] * (2 * PAIRS), SAME)))
     assert path.stat().st_size < 3 * len(IMAGES[4])  # one copy and references
     assert (open_bin(path).images(0, PAIRS)[:, 0, 0] == colour(4)).all()
+
+
+def test_jpegs_in_which_data_is_missing(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2 * PAIRS, 16, 16, 3), dtype=np.uint8)
+    jpegs = [encode_jpeg(image) for image in noise]
+    jpegs[5] = jpegs[5][:-20] + b"\xff\xd9"
+    bin_set = open_bin(written(tmp_path, pickle.dumps((jpegs, SAME))))
+    assert bin_set.images(0, 2).shape == (4, 16, 16, 3)
+    with pytest.raises(ImageError, match=r"small\.bin.*5.*is damaged or truncated .*premature end"):
+        bin_set.images(0, PAIRS)
 
 
 def test_a_real_set_is_neither_held_nor_decoded(shared: Path) -> None:
