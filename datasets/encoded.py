@@ -9,6 +9,7 @@ from .jpeg import JPEG_START, decode_jpeg, read_header
 from .picture_files import LARGEST_CROP, is_larger_than_crop
 
 _BEGINNINGS = {JPEG_START: ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
+_JPEG_END = b"\xff\xd9"
 
 JPEG_QUALITY = 95
 
@@ -27,17 +28,26 @@ def suffix_of(where: str, data: bytes) -> str:
     raise ImageError("neither JPEG nor PNG, BMP or WebP", path=where)
 
 
-def decode(where: str, data: bytes) -> npt.NDArray[np.uint8]:
+def decode(where: str, data: bytes, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
     """Decode an image file, upright, uint8 (H, W, 3) RGB. Raises ImageError, also for a JPEG in which data is missing,
     and before that where it is larger than a face crop.
+
+    out: uint8 (H, W, 3), C-contiguous, where the pixels may be written; it comes back if that was done, which takes a
+    JPEG of this size that is stored upright.
     """
-    _refuse_cut_off(where, data)
+    if not data.endswith(_JPEG_END):
+        _refuse_cut_off(where, data)
     header = read_header(data) if data.startswith(JPEG_START) else None
-    too_large = is_larger_than_crop(data) if header is None else max(header[:2]) > LARGEST_CROP
+    if header is None:
+        too_large = is_larger_than_crop(data)
+    else:
+        too_large = header.width > LARGEST_CROP or header.height > LARGEST_CROP
     if too_large:
         raise ImageError(f"more than {LARGEST_CROP} pixels a side; is no face crop", path=where)
-    if header is not None and (pixels := decode_jpeg(data, header, where)) is not None:
-        return pixels
+    if header is not None:
+        fits = out is not None and out.shape == (header.height, header.width, 3)
+        if (pixels := decode_jpeg(data, header, where, out if fits else None)) is not None:
+            return pixels
     try:
         image = None if too_large is None else cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -62,4 +72,4 @@ def _refuse_cut_off(where: str, data: bytes) -> None:
 
 def _has_end(jpeg: bytes) -> bool:
     """Whether the end marker follows the last scan: OpenCV before 4.11 paints what is missing grey and says nothing."""
-    return jpeg.endswith(b"\xff\xd9") or jpeg.find(b"\xff\xd9", max(0, jpeg.rfind(b"\xff\xda"))) >= 0
+    return jpeg.endswith(_JPEG_END) or jpeg.find(_JPEG_END, max(0, jpeg.rfind(b"\xff\xda"))) >= 0

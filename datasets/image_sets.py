@@ -43,15 +43,26 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def image(self, index: int) -> Image:
-        """Crop `index`, uint8 (size, size, 3) RGB, the caller's own. Raises ImageError that names file or record."""
-        where = self.where(index)
-        image = decode(where, self.encoded(index))
+    def image(self, index: int, out: Image | None = None) -> Image:
+        """Crop `index`, uint8 (size, size, 3) RGB, the caller's own. Raises ImageError that names file or record.
+
+        out: where to write it, of this shape and type and C-contiguous; it is what comes back then.
+        """
+        try:
+            image = decode("", self.encoded(index), out)
+        except ImageError as error:
+            error.path = error.path or self.where(index)  # made where it is needed: it takes time for each crop
+            raise
+        if image is out:
+            return image
         if image.shape[:2] != (self.size, self.size):
             height, width = image.shape[:2]
             said = f"{self._size_is_said_by} {self.size}x{self.size}"
-            raise ImageError(f"{height}x{width} pixels, but {said}", path=where)
-        return image
+            raise ImageError(f"{height}x{width} pixels, but {said}", path=self.where(index))
+        if out is None:
+            return image
+        out[:] = image
+        return out
 
     def where(self, index: int) -> str:
         """File or record of crop `index`, for messages."""

@@ -48,14 +48,21 @@ class JpegHeader(NamedTuple):
     progressive: bool
 
 
+# The last file's bytes before its pixels, and their header: most crops of a training set begin with the same ones.
+_KEPT = 4096  # bytes at the most
+_last: tuple[bytes, JpegHeader] = b"\0", JpegHeader(0, 0, 0, UPRIGHT, False)
+
+
 def read_header(jpeg: bytes) -> JpegHeader | None:
     """What stands before the pixels of a JPEG file; None where it is damaged. Nothing is decoded."""
-    frame, progressive, exif, xmp = b"", False, b"", b""
+    global _last
+    beginning, header = _last
+    if jpeg.startswith(beginning):
+        return header
+    beginning, frame, progressive, exif, xmp = b"", b"", False, b"", b""
     for marker, start, end in _segments(jpeg):
         if marker in _FRAMES and not frame:
             frame, progressive = jpeg[start + 5 : start + 10], marker in _PROGRESSIVE
-            if jpeg.find(b"\xff\xe1", end) < 0:  # no APP1 any more
-                break
         elif marker == _APP1:
             segment = jpeg[start + 4 : end]
             if segment.startswith(_EXIF):
@@ -63,19 +70,23 @@ def read_header(jpeg: bytes) -> JpegHeader | None:
             elif segment.startswith(_XMP):
                 xmp = segment
         elif marker == _SCAN:
+            beginning = jpeg[:end] if end <= _KEPT else b""
             break
     if len(frame) < 5:
         return None
     orientation = orientation_in_exif(exif) if exif else None
     if orientation is None:
         orientation = orientation_in_xmp(xmp) if xmp else UPRIGHT
-    return JpegHeader(
+    header = JpegHeader(
         width=int.from_bytes(frame[2:4]),
         height=int.from_bytes(frame[:2]),
         channels=frame[4],
         orientation=orientation,
         progressive=progressive,
     )
+    if beginning:
+        _last = beginning, header
+    return header
 
 
 def decode_jpeg(
@@ -83,30 +94,31 @@ def decode_jpeg(
 ) -> NDArray[np.uint8] | None:
     """Decode a JPEG file with this header, upright: uint8 (H, W, 3) RGB, C-contiguous.
 
-    out: where the pixels are written, of just this shape and type; it is what comes back then.
+    out: where the pixels may be written, of just this shape and type; it comes back if that was done, which takes a
+    file that is stored upright.
 
     None where another decoder has to be asked: the picture is neither grey nor in three colours, simplejpeg doesn't
     know its kind, or is not installed. Raises ImageError, which calls the file `name`, where data is missing, also in
     a file that has an end marker, and where data of the pixels can't be right.
     """
-    simplejpeg = _simplejpeg()
-    if simplejpeg is None or header.channels not in (1, 3, 4):
+    decoder = _decoder()
+    if decoder is None or header.channels not in (1, 3, 4):
         return None
     if header.progressive and not _has_all_scans(jpeg):
         raise _damaged(name, "its last scans are missing")
-    if header.channels == 4:  # only for whether data is missing: Pillow and OpenCV know how to mix inks
-        _decode(simplejpeg, jpeg, "CMYK", None, name)
+    turned = header.orientation != UPRIGHT
+    inks = header.channels == 4  # decoded only for whether data is missing: Pillow and OpenCV know how to mix inks
+    kind, into = ("CMYK", None) if inks else ("RGB", None if turned else out)
+    try:
+        pixels = decoder(jpeg, kind, buffer=into)
+    except ValueError as fault:
+        pixels = _decode_again(decoder, jpeg, kind, into, name, fault)
+    if inks or pixels is None:
         return None
-    if header.orientation == UPRIGHT:
-        return _decode(simplejpeg, jpeg, "RGB", out, name)
-    pixels = _decode(simplejpeg, jpeg, "RGB", None, name)
-    if pixels is None:
-        return None
-    turned = upright(pixels, header.orientation)
-    if out is None:
-        return turned if turned.flags.c_contiguous else turned.copy()
-    out[:] = turned
-    return out
+    if turned:
+        pixels = upright(pixels, header.orientation)
+        return pixels if pixels.flags.c_contiguous else pixels.copy()
+    return pixels if out is None else out
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -119,30 +131,28 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 @cache
-def _simplejpeg() -> Any:
-    """The package, or None. Kept, since looking for a package that isn't there takes as long as decoding a crop."""
+def _decoder() -> Any:
+    """The function of simplejpeg, or None. Kept: looking for a package that isn't there takes as long as decoding."""
     try:
-        import simplejpeg
+        from simplejpeg import decode_jpeg
     except ImportError:
         return None
-    return simplejpeg
+    return decode_jpeg
 
 
-def _decode(
-    simplejpeg: Any, jpeg: bytes, colors: str, out: NDArray[np.uint8] | None, name: str
+def _decode_again(
+    decoder: Any, jpeg: bytes, kind: str, out: NDArray[np.uint8] | None, name: str, fault: ValueError
 ) -> NDArray[np.uint8] | None:
-    """The pixels as they are stored; None: another decoder has to be asked. Raises ImageError where data is damaged."""
+    """The pixels of a file of which libjpeg has said a fault; None: another decoder has to be asked. Raises ImageError
+    where data is damaged."""
+    # The fault is the first one only. Without the harmless ones it is that of missing data, if any are missing.
     try:
-        pixels = simplejpeg.decode_jpeg(jpeg, colors, buffer=out)
-    except ValueError as fault:
-        # Which is the first one only. Without the harmless ones it is that of missing data, if any are missing.
-        try:
-            pixels = simplejpeg.decode_jpeg(_without_faults(jpeg), colors, buffer=out)
-        except ValueError as error:
-            if _NO_DAMAGE.search(str(error)):
-                return None
-            raise _damaged(name, str(error)) from fault
-    return pixels if out is None else out
+        pixels: NDArray[np.uint8] = decoder(_without_faults(jpeg), kind, buffer=out)
+    except ValueError as error:
+        if _NO_DAMAGE.search(str(error)):
+            return None
+        raise _damaged(name, str(error)) from fault
+    return pixels
 
 
 def _damaged(name: str, why: str) -> ImageError:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sface.datasets.image_sets import open_image_set
 from sface.errors import DataError, ImageError
@@ -50,6 +51,24 @@ def test_pictures_of_another_size(tmp_path: Path) -> None:
     for index, name, size in ((0, "a.jpg", "128x128"), (1, "b.jpg", "112x96")):
         with pytest.raises(ImageError, match=rf"{name}: {size} pixels, but property says 112x112"):
             images.image(index)
+
+
+def test_pictures_are_written_where_they_are_wanted(tmp_path: Path) -> None:
+    for ending in (".jpg", ".png"):
+        put(tmp_path / f"a{ending}", encoded(crop(1), ending))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(crop(1)).save(tmp_path / "turned.jpg", exif=exif)
+    put(tmp_path / "small.jpg", encoded(crop(1)[:96]))
+    images = open_image_set(write_list(tmp_path, "a.jpg 0\na.png 0\nturned.jpg 0\nsmall.jpg 0"))
+    batch = np.zeros((4, 112, 112, 3), dtype=np.uint8)
+    for index in range(3):
+        slot = batch[index]
+        assert images.image(index, slot) is slot
+        assert np.array_equal(batch[index], images.image(index))
+    with pytest.raises(ImageError, match="96x112 pixels, but property says 112x112"):
+        images.image(3, batch[3])
+    assert not batch[3].any()
 
 
 def test_missing_files(tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ ALL_KINDS = pytest.mark.parametrize("kind", KINDS)
 @pytest.fixture
 def without_simplejpeg(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "simplejpeg", None)
-    jpeg_module._simplejpeg.cache_clear()
+    jpeg_module._decoder.cache_clear()
     yield
-    jpeg_module._simplejpeg.cache_clear()
+    jpeg_module._decoder.cache_clear()
 
 
 # What is sound.
@@ -85,12 +85,30 @@ def test_odd_sizes(read: Reader, progressive: bool) -> None:
 
 
 def test_pixels_are_written_where_they_are_wanted() -> None:
-    for data in (encode(), encode(exif=exif("<", 3, 3)), encode(mode="L"), after_jfif(encode(), b"abc")):
+    turned = after_jfif(encode(), segment(0xE1, exif("<", SHORT, 6)))
+    for data in (encode(), encode(mode="L"), after_jfif(encode(), b"abc"), turned):
         header = read_header(data)
         assert header is not None
         out = np.full((48, 64, 3), 7, np.uint8)
-        assert decode_jpeg(data, header, "it", out) is out
-        np.testing.assert_array_equal(out, by_pillow(data))
+        pixels = decode_jpeg(data, header, "it", out)
+        assert pixels is not None
+        np.testing.assert_array_equal(pixels, by_pillow(data))
+        assert (pixels is out) == (data != turned)
+
+
+def test_files_that_begin_alike() -> None:
+    """The last header is remembered."""
+    small, large, grey = encode(picture(8, 8)), encode(picture(8, 9)), encode(picture(8, 8), mode="L")
+    turned = after_jfif(small, segment(0xE1, exif("<", SHORT, 6)))
+    without_scan = large[: large.index(b"\xff\xda")]
+    headers = {data: read_header(data) for data in (small, large, grey, turned, without_scan)}
+    assert [header and header[:4] for header in headers.values()] == [
+        (8, 8, 3, 1), (9, 8, 3, 1), (8, 8, 1, 1), (8, 8, 3, 6), (9, 8, 3, 1)
+    ]  # fmt: skip
+    for _ in range(2):
+        for first in headers:
+            for second in headers:
+                assert (read_header(first), read_header(second)) == (headers[first], headers[second])
 
 
 # Faults that cost no pixel.
@@ -160,15 +178,10 @@ def test_a_harmless_fault_hides_no_missing_data(read: Reader, kind: str, hidden_
     """libjpeg's message is that of its first warning."""
     data = KINDS[kind]
     for place in (len(data) // 2, len(data) - 22):
-        with pytest.raises(ImageError, match=r"truncated"):
-            read(after_jfif(data[:place], hidden_by) + END)
-
-
-@READERS
-def test_an_unknown_version_of_jfif_hides_no_missing_data(read: Reader) -> None:
-    data = encode()
-    with pytest.raises(ImageError, match="premature end"):
-        read(data[:11] + b"\x07" + data[12:-22] + END)
+        cut = data[:place] + END
+        for faulty in (after_jfif(cut, hidden_by), cut[:11] + b"\x07" + cut[12:]):  # and an unknown version of JFIF
+            with pytest.raises(ImageError, match=r"truncated"):
+                read(faulty)
 
 
 @READERS
@@ -242,7 +255,7 @@ def test_the_size_is_checked_before_anything_is_decoded(monkeypatch: pytest.Monk
     def decoded(*_: object, **__: object) -> None:
         raise AssertionError("it was decoded")
 
-    monkeypatch.setattr(simplejpeg, "decode_jpeg", decoded)
+    monkeypatch.setattr(jpeg_module, "_decoder", lambda: decoded)
     monkeypatch.setattr(Image, "open", decoded)
     data = bytearray(encode())
     frame = data.index(b"\xff\xc0")

@@ -11,6 +11,7 @@ import mmap
 import os
 import select
 import signal
+import struct
 import traceback
 import weakref
 from collections import deque
@@ -31,6 +32,10 @@ from ..signals import STOPPING
 from .batches import NO_IMAGE, BatchMaker, Targets
 
 SLOTS = 3  # of each process: one is in use, one is ready, one is being filled
+_LINE = 64  # bytes of a line of the processors' caches: what two processes write to one, each waits for
+# Messages of a few bytes, written and read as they are: those of `Connection` took as long as decoding a crop.
+_STEP = struct.Struct("q")  # to a process: the batch to make
+_FILLED, _REPORT = b"f", b"r"  # from it: done; or a report follows, JSON by `Connection`
 _PARENT_CHECK = 1.0  # seconds after which a process without work looks whether its parent lives
 
 
@@ -66,7 +71,7 @@ class LoaderWorkers:
         """Have batch `step` made. Its slot's earlier batch must have been received, and be done with."""
         number = step % len(self._processes)
         try:
-            self._connections[number].send_bytes(json.dumps(step).encode())
+            os.write(self._connections[number].fileno(), _STEP.pack(step))
         except OSError:
             raise self._ended(number) from None
         self._pending[number].append(step)
@@ -85,13 +90,15 @@ class LoaderWorkers:
             if process.sentinel in ready:
                 raise self._ended(other)
         try:
-            report = json.loads(self._connections[number].recv_bytes())
+            answer = os.read(self._connections[number].fileno(), 1)
+            report = None if answer == _FILLED else json.loads(self._connections[number].recv_bytes())
         except (EOFError, OSError):
             raise self._ended(number) from None
-        self._maker.unreadable.update(report["unreadable"])
-        self._maker.refuse_damaged_set()
-        if report["error"]:
-            raise SFaceError(f"{self._name(number)} failed {self._at(report['image'])}: {report['error']}")
+        if report is not None:
+            self._maker.unreadable.update(report["unreadable"])
+            self._maker.refuse_damaged_set()
+            if report["error"]:
+                raise SFaceError(f"{self._name(number)} failed {self._at(report['image'])}: {report['error']}")
         slot = self._slots.of(step)
         return self._slots.images[slot], self._slots.targets[slot]
 
@@ -169,9 +176,9 @@ class _Slots:
     def __init__(self, descriptor: int, count: int, maker: BatchMaker) -> None:
         memory = mmap.mmap(descriptor, self.size(count, maker))
         slots, share, size = count * SLOTS, maker.share, maker.image_set.size
-        targets = count * 8
+        targets = count * _LINE
         images = targets + slots * share * _target_size(maker)
-        self.current: npt.NDArray[np.int64] = np.ndarray((count,), np.int64, memory)
+        self.current: npt.NDArray[np.int64] = np.ndarray((count,), np.int64, memory, strides=(_LINE,))
         shape = (slots, share, *maker.target_shape)
         self.targets: Targets = np.ndarray(shape, maker.target_type, memory, targets)
         self.images: Image = np.ndarray((slots, share, size, size, 3), np.uint8, memory, images)
@@ -180,7 +187,7 @@ class _Slots:
     @staticmethod
     def size(count: int, maker: BatchMaker) -> int:
         """Bytes that are needed."""
-        return count * 8 + count * SLOTS * maker.share * (_target_size(maker) + 3 * maker.image_set.size**2)
+        return count * _LINE + count * SLOTS * maker.share * (_target_size(maker) + 3 * maker.image_set.size**2)
 
     def of(self, step: int) -> int:
         """The slot of a batch: the processes take turns, and each takes its own slots in turn."""
@@ -262,12 +269,19 @@ def _work(
             while not poll.poll(1000 * _PARENT_CHECK):
                 if os.getppid() != parent_id:
                     return
-            step = json.loads(parent.recv_bytes())
-            parent.send_bytes(json.dumps(_fill(maker, slots, step)).encode())
+            if not (asked := os.read(parent.fileno(), _STEP.size)):
+                return
+            report = _fill(maker, slots, *_STEP.unpack(asked))
+            if report is None:
+                os.write(parent.fileno(), _FILLED)
+            else:
+                os.write(parent.fileno(), _REPORT)
+                parent.send_bytes(json.dumps(report).encode())
 
 
-def _fill(maker: BatchMaker, slots: _Slots, step: int) -> dict[str, Any]:
-    """Fill a slot; what went wrong comes back as one line, with the image that the process was at."""
+def _fill(maker: BatchMaker, slots: _Slots, step: int) -> dict[str, Any] | None:
+    """Fill a slot; what went wrong comes back as one line, with the image that the process was at. None: nothing did,
+    and no image was found unreadable."""
     known, error = len(maker.unreadable), ""
     try:
         maker.fill(step, slots.images[slots.of(step)], slots.targets[slots.of(step)])
@@ -275,6 +289,8 @@ def _fill(maker: BatchMaker, slots: _Slots, step: int) -> dict[str, Any]:
         error = str(refused)
     except Exception as fault:
         error = " ".join(traceback.format_exception_only(fault)[-1].split())
+    if not error and len(maker.unreadable) == known:
+        return None
     # Said here and now: by the time the parent reads it, the process is at another batch.
     image = int(maker.current[0])
     return {"error": error, "image": image, "unreadable": list(islice(maker.unreadable.items(), known, None))}

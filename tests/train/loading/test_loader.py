@@ -191,9 +191,9 @@ def test_earlier_batches_are_not_decoded(numbers: ImageSet, monkeypatch: pytest.
     decoded = []
     image = numbers.image
 
-    def counted(index: int) -> npt.NDArray[np.uint8]:
+    def counted(index: int, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
         decoded.append(index)
-        return image(index)
+        return image(index, out)
 
     monkeypatch.setattr(numbers, "image", counted)
     assert len(list(batches_of(Loader(numbers, batch_size=12, seed=1), 0, start=7))) == 3
@@ -215,7 +215,7 @@ def listed_once(images: ImageSet) -> ImageSet:
     """A set of four times the same picture."""
     same = copy.copy(images)
     same.labels = images.labels[:4]
-    same.image = lambda index: images.image(99)  # type: ignore[method-assign]
+    same.image = lambda index, out=None: images.image(99, out)  # type: ignore[method-assign]
     return same
 
 
