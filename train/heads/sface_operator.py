@@ -29,6 +29,7 @@ _LEAST_FACTOR = 1e-9  # in units of s: below it an r_inter counts as 0 in the gr
 _HEADER = r"""
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 #include <omp.h>
 extern "C" int dnnl_sgemm(char transpose_a, char transpose_b, int64_t M, int64_t N, int64_t K, float alpha,
@@ -60,16 +61,19 @@ inline void add_row(float* sum, float factor, const float* row, int64_t size) {
 # blocks few factors are not zero: then products of whole matrices would be wasted on them.
 _GRADIENT_OF_BLOCK = r"""
         float *block_dw = dw_p + first * D, *own_dunit = dunit.data() + thread * B * D;
-        std::fill(block_dw, block_dw + n * D, 0.0f);
-        for (int64 j = 0; j < n; j++) add_row(block_dw + j * D, -pull[j] * inv[j] * inv[j], block_w + j * D, D);
+        for (int64 j = 0; j < n; j++) {
+            const float along = -pull[j] * inv[j] * inv[j];
+            #pragma omp simd
+            for (int64 d = 0; d < D; d++) block_dw[j * D + d] = along * block_w[j * D + d];
+        }
         if (factors > n * B / 8) {
-            dnnl_sgemm('T', 'N', n, D, B, 1.0f, cos.data(), n, unit.data(), D, 1.0f, block_dw, D);
-            dnnl_sgemm('N', 'N', B, D, n, 1.0f, cos.data(), n, block_w, D, 1.0f, own_dunit, D);
+            dnnl_sgemm('N', 'N', n, D, B, 1.0f, cos.data(), B, unit.data(), D, 1.0f, block_dw, D);
+            dnnl_sgemm('T', 'N', B, D, n, 1.0f, cos.data(), B, block_w, D, 1.0f, own_dunit, D);
             continue;
         }
-        for (int64 i = 0; i < B; i++)
-            for (int64 j = 0; j < n; j++)
-                if (const float f = cos[i * n + j]) {
+        for (int64 j = 0; j < n; j++)
+            for (int64 i = 0; i < B; i++)
+                if (const float f = cos[j * B + i]) {
                     add_row(block_dw + j * D, f, unit.data() + i * D, D);
                     add_row(own_dunit + i * D, f, block_w + j * D, D);
                 }
@@ -100,13 +104,17 @@ const int64 B = x_shape0, D = x_shape1, C = w_shape0, WIDTH = {_WIDTH};
 const Sigmoids factor{{float(data["s"]), float(data["k"]), float(data["a"]), float(data["b"])}};
 const float least = {_LEAST_FACTOR} * factor.s;
 const int threads = omp_get_max_threads();
-std::vector<float> unit(B * D), inv_x(B);
+std::vector<float> unit(B * D), turned(D * B), inv_x(B);
 #pragma omp parallel for schedule(static)
 for (int64 i = 0; i < B; i++) {{
     inv_x[i] = inverse_length(x_p + i * D, D);
     #pragma omp simd
     for (int64 d = 0; d < D; d++) unit[i * D + d] = x_p[i * D + d] * inv_x[i];
+    for (int64 d = 0; d < D; d++) turned[d * B + i] = unit[i * D + d];
 }}
+std::vector<int64> by_label(B);
+std::iota(by_label.begin(), by_label.end(), 0);
+std::stable_sort(by_label.begin(), by_label.end(), [&](int64 a, int64 b) {{ return labels_p[a] < labels_p[b]; }});
 float *intra = rows_p + {INTRA} * B, *inter = rows_p + {INTER} * B, *cos_y = rows_p + {COS_Y} * B;
 float *others = rows_p + {COS_OTHERS} * B, *largest = rows_p + {LARGEST} * B, *nearest = rows_p + {NEAREST} * B;
 std::fill(intra, intra + B, 0.0f);
@@ -118,57 +126,60 @@ std::vector<float> thread_largest(threads * B, -2.0f), thread_nearest(threads * 
 #pragma omp parallel num_threads(threads)
 {{
     const int64 thread = omp_get_thread_num();
-    std::vector<float> cos(B * WIDTH), inv(WIDTH), pull(WIDTH);
+    float *own_largest = thread_largest.data() + thread * B, *own_nearest = thread_nearest.data() + thread * B;
+    std::vector<float> cos(WIDTH * B), inv(WIDTH), pull(WIDTH), inter_of_block(B), others_of_block(B);
+    float *push = inter_of_block.data(), *sum = others_of_block.data();
     #pragma omp for schedule(static)
     for (int64 first = 0; first < C; first += WIDTH) {{
         const int64 n = std::min(WIDTH, C - first);
         const float* block_w = w_p + first * D;
         for (int64 j = 0; j < n; j++) inv[j] = inverse_length(block_w + j * D, D);
         int64 factors = 0;  // that are not zero
-        std::fill(pull.begin(), pull.end(), 0.0f);
-        dnnl_sgemm('N', 'T', B, n, D, 1.0f, unit.data(), D, block_w, D, 0.0f, cos.data(), n);
-        for (int64 i = 0; i < B; i++) {{
-            float* row = cos.data() + i * n;
-            const int64 label = int64(labels_p[i]) - first;
-            float sum = 0, most = -2;
-            #pragma omp simd reduction(+:sum) reduction(max:most)
-            for (int64 j = 0; j < n; j++) {{
-                row[j] *= inv[j];
-                sum += row[j];
-                most = row[j] > most ? row[j] : most;
-            }}
-            if (most > thread_largest[thread * B + i]) {{
-                thread_largest[thread * B + i] = most;
-                thread_nearest[thread * B + i] = first + (std::find(row, row + n, most) - row);
-            }}
-            float push = 0;
+        std::fill(push, push + B, 0.0f);
+        std::fill(sum, sum + B, 0.0f);
+        // A row for each class: so oneDNN turns no matrix around, here and for dW, which takes it a tenth of its time.
+        dnnl_sgemm('N', 'N', n, B, D, 1.0f, block_w, D, turned.data(), B, 0.0f, cos.data(), B);
+        auto own = std::lower_bound(
+            by_label.begin(), by_label.end(), first, [&](int64 i, int64 label) {{ return labels_p[i] < label; }});
+        for (int64 j = 0; j < n; j++) {{
+            float* row = cos.data() + j * B;
+            const float number = first + j, scale = inv[j];
+            float pulled = 0;
+            int count = 0;
             const auto push_away = [&](int64 from, int64 to) {{
-                int count = 0;
-                #pragma omp simd reduction(+:push, count)
-                for (int64 j = from; j < to; j++) {{
-                    const float c = row[j], f = factor.inter(c), kept = f > least ? f : 0;
-                    push += f * c;
+                #pragma omp simd reduction(+:pulled, count)
+                for (int64 i = from; i < to; i++) {{
+                    const float c = row[i] * scale, f = factor.inter(c), kept = f > least ? f : 0;
+                    sum[i] += c;
+                    own_nearest[i] = c > own_largest[i] ? number : own_nearest[i];
+                    own_largest[i] = c > own_largest[i] ? c : own_largest[i];
+                    push[i] += f * c;
                     count += f > least;
-                    pull[j] += kept * c;
-                    row[j] = kept * inv[j];
+                    pulled += kept * c;
+                    row[i] = kept * scale;
                 }}
-                factors += count;
             }};
-            if (0 <= label && label < n) {{
-                const float c = row[label], f = factor.intra(c);
-                push_away(0, label);
-                push_away(label + 1, n);
+            int64 from = 0;
+            for (; own != by_label.end() && labels_p[*own] == first + j; own++) {{
+                const int64 i = *own;
+                push_away(from, i);
+                from = i + 1;
+                const float c = row[i] * scale, f = factor.intra(c);
+                own_nearest[i] = c > own_largest[i] ? number : own_nearest[i];
+                own_largest[i] = c > own_largest[i] ? c : own_largest[i];
                 cos_y[i] = c;
                 intra[i] = -f * c;
-                sum -= c;
-                pull[label] -= f * c;
-                row[label] = -f * inv[label];
-                factors++;
-            }} else {{
-                push_away(0, n);
+                pulled -= f * c;
+                count++;
+                row[i] = -f * scale;
             }}
-            thread_inter[thread * B + i] += push;
-            thread_others[thread * B + i] += sum;
+            push_away(from, B);
+            pull[j] = pulled;
+            factors += count;
+        }}
+        for (int64 i = 0; i < B; i++) {{
+            thread_inter[thread * B + i] += push[i];
+            thread_others[thread * B + i] += sum[i];
         }}
 {_GRADIENT_OF_BLOCK if with_gradient else ""}
     }}
