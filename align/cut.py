@@ -21,7 +21,7 @@ def cut_square(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int,
     """
     larger = matrix * samples
     larger[:, 2] += (samples - 1) / 2  # the middle of so many pixels
-    square = np.array([(0, 0), (size, 0), (0, size), (size, size)], dtype=np.float64)
+    square = np.array([(0, 0), (size, 0), (0, size), (size, size)]) - 0.5  # the outer edges of its pixels
     corners = np.linalg.solve(matrix[:, :2], (square - matrix[:, 2]).T).T
     left, top = np.clip(corners.min(axis=0) - _MARGIN, 0, image.shape[1::-1]).astype(int)
     right, bottom = np.clip(corners.max(axis=0) + _MARGIN, 0, image.shape[1::-1]).astype(int)

@@ -20,11 +20,13 @@ SIDE = 48  # of O-Net's picture, in pixels
 # Side of the square that is looked at, of the longer side of the face's box: a detector's, O-Net's own. Chosen on every
 # second of the marked photos.
 _OF_DETECTOR, _OF_O_NET = 0.9, 0.85
-# Another look where the one before turned the face by more, so that it was not upright in the picture.
-_TURNED = math.radians(8)
+# Another look where the one before showed the face turned by more, or off the middle or of another size by a larger
+# share of the picture: then the detector's box, or its roll, was not exact.
+_TURNED, _OFF = math.radians(8), 0.08
 _MOST_LOOKS = 3
 # Below this score O-Net sees no face, and the detector's landmarks are kept.
 MIN_CERTAINTY = 0.5
+_FARTHEST = 1e6  # pixels: no photo is so large
 _MIRRORED = [1, 0, 2, 4, 3]  # the landmarks of a mirror image
 
 
@@ -35,16 +37,17 @@ class CloseLook:
         self._o_net = o_net
 
     def look(self, image: NDArray[np.uint8], face: Face) -> Face:
-        """The face with its exact box, landmarks and certainty; the landmarks as they are where O-Net sees no face.
+        """The face with its exact box, landmarks and certainty; the landmarks as they are where O-Net sees no face, and
+        the certainty 0 where there is nothing to look at: a box beside the photo, or of no size.
 
         image  uint8 (H, W, 3) RGB, the photo in which the face was found
         """
         left, top, right, bottom = face.box
         centre = np.array([left + right, top + bottom], dtype=np.float64) / 2
         side, roll = max(right - left, bottom - top) * _OF_DETECTOR, _roll(face.landmarks)
-        if not np.isfinite([*centre, side, roll]).all():
-            return face
-        looked = face
+        looked = Face(face.box, face.landmarks, face.score, 0.0)
+        if not (side >= 1 and np.all(np.abs([*centre, side, roll]) < _FARTHEST)):  # not so where one is no number
+            return looked
         for _ in range(_MOST_LOOKS):
             matrix = _to_picture(centre, side, roll)
             try:
@@ -55,12 +58,14 @@ class CloseLook:
             if certainty < MIN_CERTAINTY or not _are_of_a_face(points):
                 return Face(face.box, face.landmarks, face.score, min(certainty, MIN_CERTAINTY))
             landmarks = _to_photo(points, matrix)
-            centre, size = _to_photo(box.reshape(2, 2).mean(axis=0), matrix), (box[2:] - box[:2]) * side
+            middle, size = box.reshape(2, 2).mean(axis=0), (box[2:] - box[:2]) * side
+            centre = _to_photo(middle, matrix)
             edges = np.concatenate([centre - size / 2, centre + size / 2])
             looked = Face(tuple(edges.tolist()), landmarks.astype(np.float32), face.score, certainty)
-            before, roll, side = roll, _roll(landmarks), float(size.max()) * _OF_O_NET
-            if abs(math.remainder(roll - before, math.tau)) < _TURNED:
+            turned, grown = _roll(landmarks) - roll, float(size.max()) * _OF_O_NET / side
+            if abs(math.remainder(turned, math.tau)) < _TURNED and max(abs(grown - 1), *abs(middle - 0.5)) < _OFF:
                 break
+            roll, side = roll + turned, side * grown
         return looked
 
     def _see(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

@@ -1,6 +1,8 @@
 """Photo → the faces that it is of, with exact landmarks: a fast look for large faces, a thorough one where it must be,
 a look at turned copies where none is certain, and the detector's close look at those that are taken."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ def find_faces(image: NDArray[np.uint8], detector: Detector, faces: FaceChoice =
     if len(taken) <= 1 and not any(_is_upright(face) and face.score >= detector.certain_score for face in taken):
         looks = [(taken, seen), *(_look_at_turned_copy(image, detector, faces, degrees) for degrees in TILTS)]
         taken, seen = max(
-            looks, key=lambda look: max((_certain_weight(face, faces, image) for face in look[0]), default=0.0)
+            looks, key=lambda look: max((_certain_weight(face, faces, image) for face in look[0]), default=-math.inf)
         )
     if not taken:
         raise NoFaceError("no face was found")
@@ -88,8 +90,9 @@ def _certain_weight(face: Face, faces: FaceChoice, image: NDArray[np.uint8]) -> 
 def _look_at_turned_copy(
     image: NDArray[np.uint8], detector: Detector, faces: FaceChoice, degrees: float
 ) -> tuple[list[Face], int]:
-    """The large faces that are chosen of those that are certain in a turned copy, and how many are seen in it."""
+    """The faces that are chosen of the large ones that are certain in a turned copy, and how many are certain in it."""
     copy = TurnedCopy(image, degrees)
     found = detector.detect(copy.image, LARGE * max(image.shape[:2]) * copy.scale)
-    chosen = [copy.in_photo(face) for face in _choose(found, faces, copy.image)]
-    return [face for face in (detector.refine(image, face) for face in chosen) if _is_upright(face)], len(found)
+    looked = [detector.refine(image, copy.in_photo(face)) for face in found]
+    certain = [face for face in looked if _is_upright(face)]
+    return _choose(certain, faces, image), len(certain)

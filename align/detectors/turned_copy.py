@@ -25,6 +25,7 @@ class TurnedCopy:
         if self.scale < 1:
             sides = max(1, round(width * self.scale)), max(1, round(height * self.scale))
             small = cv2.resize(photo, sides, interpolation=cv2.INTER_AREA)
+        stretch = np.array([width / small.shape[1], height / small.shape[0]])  # sides are whole numbers of pixels
         height, width = small.shape[:2]
         angle = math.radians(degrees)
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -32,8 +33,8 @@ class TurnedCopy:
         shift = (sides - 1) / 2 - turn @ [(width - 1) / 2, (height - 1) / 2]
         self.image: NDArray[np.uint8] = cv2.warpAffine(small, np.column_stack([turn, shift]), sides.tolist())
         # From a point of the copy to one of the photo, whose pixels have their middle at whole numbers.
-        self._back = turn.T / self.scale
-        self._shift = (0.5 - shift @ turn) / self.scale - 0.5
+        self._back = turn.T * stretch[:, None]
+        self._shift = (0.5 - shift @ turn) * stretch - 0.5
 
     def in_photo(self, face: Face) -> Face:
         """A face that was found in the copy, in pixels of the photo; its box is upright there."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from sface.align.detectors.detector import Detector
@@ -49,3 +50,11 @@ def cut_tight(image: np.ndarray, box: np.ndarray, sides: float) -> tuple[np.ndar
     left, top = np.maximum(middle - half, 0).astype(int)
     right, bottom = (middle + half).astype(int)
     return np.ascontiguousarray(image[top:bottom, left:right]), np.array([left, top])
+
+
+def turned(image: np.ndarray, points: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """Photo and points turned about the photo's middle, counter-clockwise; the photo is mirrored at its edges."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    picture = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(picture), points @ matrix[:, :2].T + matrix[:, 2]

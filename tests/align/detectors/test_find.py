@@ -1,4 +1,6 @@
-"""Which of a photo's faces are taken, when small ones are looked for, and the second look."""
+"""Which of a photo's faces are taken, when small ones and turned copies are looked at, and the close look."""
+
+import dataclasses
 
 import cv2
 import numpy as np
@@ -8,6 +10,8 @@ from numpy.typing import NDArray
 from sface.align.detectors.face import Face
 from sface.align.detectors.find import find_faces
 from sface.errors import NoFaceError, SeveralFacesError, UsageError
+
+CHOICES = ["best", "largest", "center", "all", "error"]
 
 
 def face(left: float, top: float, side: float, score: float = 0.9) -> Face:
@@ -65,7 +69,7 @@ def test_all_and_the_only_one() -> None:
         find_faces(photo(800, 1000), Sees(one, small), "error")
 
 
-@pytest.mark.parametrize("faces", ["best", "largest", "center", "all", "error"])
+@pytest.mark.parametrize("faces", CHOICES)
 def test_no_face_is_an_error(faces: str) -> None:
     with pytest.raises(NoFaceError):
         find_faces(photo(250, 250), Sees(), faces)  # type: ignore[arg-type]
@@ -98,6 +102,126 @@ def test_only_what_is_taken_is_looked_at_again() -> None:
     assert detector.refined == [one]
     find_faces(photo(800, 1000), detector, "all")
     assert detector.refined == [one, one, two]
+
+
+class Looks(Sees):
+    """A detector that sees the given faces in the photo, others in its turned copies (in pixels of the copy, 45 degrees
+    and -45), and whose close look has the given certainty of a face with a score. `copies` counts the copies."""
+
+    certain_score = 0.9
+
+    def __init__(self, image: NDArray[np.uint8], faces: list[Face], *copies: list[Face], certainty: dict[float, float]):
+        super().__init__(*faces)
+        self.image, self.in_copies, self.certainty, self.copies = image, copies, certainty, 0
+
+    def detect(self, image: NDArray[np.uint8], smallest: float = 20) -> list[Face]:
+        if image is self.image:
+            return super().detect(image, smallest)
+        self.copies += 1
+        self.smallest = smallest
+        return self.in_copies[self.copies - 1] if self.copies <= len(self.in_copies) else []
+
+    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
+        return dataclasses.replace(super().refine(image, face), certainty=self.certainty[face.score])
+
+
+def middle(face: Face) -> tuple[float, float]:
+    return (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+
+
+@pytest.mark.parametrize("faces", CHOICES)
+def test_a_certain_face_costs_no_turned_copy(faces: str) -> None:
+    image = photo(250, 250)
+    detector = Looks(image, [face(75, 75, 100, 0.95)], certainty={0.95: 0.99})
+    assert find_faces(image, detector, faces)[1] == 1  # type: ignore[arg-type]
+    assert detector.copies == 0
+
+
+@pytest.mark.parametrize(("score", "certainty"), [(0.95, 0.9), (0.8, 0.99), (0.8, 0.1)])
+@pytest.mark.parametrize("faces", CHOICES)
+def test_a_doubtful_face_costs_two_and_stays_where_they_show_none(faces: str, score: float, certainty: float) -> None:
+    image = photo(250, 250)
+    one = face(75, 75, 100, score)
+    detector = Looks(image, [one], certainty={score: certainty})
+    taken, seen = find_faces(image, detector, faces)  # type: ignore[arg-type]
+    assert ([face.box for face in taken], seen) == ([one.box], 1)
+    assert detector.copies == 2
+    assert detector.smallest == pytest.approx(250 / 8)
+
+
+def test_faces_in_plenty_cost_no_turned_copy() -> None:
+    image = photo(250, 250)
+    detector = Looks(image, [face(75, 75, 100, 0.5), face(10, 10, 50, 0.5)], certainty={0.5: 0.1})
+    assert find_faces(image, detector, "all")[1] == 2
+    assert detector.copies == 0
+
+
+@pytest.mark.parametrize("faces", CHOICES)
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_only_a_turned_copy_shows(faces: str, side: int) -> None:
+    """A photo of 800 x 800 is reduced to 640, and the copy's middle is its own: 905 / 2."""
+    image = photo(800, 800)
+    tilted = face(905 / 2 + 200 - 50, 905 / 2 - 50, 100, 0.95)  # 200 to the right of the middle
+    copies: list[list[Face]] = [[], []]
+    copies[side] = [tilted]
+    detector = Looks(image, [], *copies, certainty={0.95: 0.99})
+    (taken,), seen = find_faces(image, detector, faces)  # type: ignore[arg-type]
+    along = 200 / np.sqrt(2) * 800 / 640
+    assert middle(taken) == pytest.approx((400 + along, 400 - along if side == 0 else 400 + along), abs=1)
+    assert taken.box[2] - taken.box[0] == pytest.approx(125)
+    assert seen == 1
+    assert detector.smallest == pytest.approx(80)
+
+
+@pytest.mark.parametrize("faces", CHOICES)
+def test_what_is_doubtful_in_a_turned_copy_is_no_face(faces: str) -> None:
+    image = photo(250, 250)
+    detector = Looks(image, [], [face(100, 100, 100, 0.95)], certainty={0.95: 0.9})
+    with pytest.raises(NoFaceError):
+        find_faces(image, detector, faces)  # type: ignore[arg-type]
+    detector = Looks(image, [face(75, 75, 100, 0.7)], [face(100, 100, 140, 0.95)], certainty={0.7: 0.3, 0.95: 0.9})
+    (taken,), _ = find_faces(image, detector, faces)  # type: ignore[arg-type]
+    assert taken.score == 0.7
+
+
+def test_a_certain_face_of_a_turned_copy_before_a_doubtful_larger_one() -> None:
+    image = photo(250, 250)
+    detector = Looks(image, [face(50, 50, 150, 0.89)], [face(140, 140, 70, 0.7)], certainty={0.89: 0.94, 0.7: 0.96})
+    (taken,), _ = find_faces(image, detector)
+    assert taken.score == 0.7
+
+
+def test_of_two_certain_ones_the_more_upright_copy_shows() -> None:
+    """The same face in the photo and in both copies."""
+    image, middle_of_copy = photo(250, 250), 354 / 2 - 50
+    copies = [[face(middle_of_copy, middle_of_copy, 100, score)] for score in (0.7, 0.92)]
+    detector = Looks(image, [face(75, 75, 100, 0.8)], *copies, certainty={0.7: 0.99, 0.8: 0.99, 0.92: 0.99})
+    (taken,), _ = find_faces(image, detector)
+    assert taken.score == 0.92
+
+
+def test_the_one_in_the_centre_stays_before_a_larger_one_of_a_turned_copy() -> None:
+    image = photo(800, 800)
+    child, portrait = face(390, 390, 30, 0.8), face(200, 400, 250, 0.95)
+    detector = Looks(image, [child], [portrait], certainty={0.8: 0.99, 0.95: 0.99})
+    assert find_faces(image, detector, "center")[0][0].score == 0.8
+    detector = Looks(image, [child], [portrait], certainty={0.8: 0.99, 0.95: 0.99})
+    assert find_faces(image, detector, "best")[0][0].score == 0.95
+
+
+def test_all_of_a_turned_copy_are_taken_and_counted() -> None:
+    image = photo(800, 800)
+    people = [face(300, 400, 100, 0.95), face(500, 400, 100, 0.94), face(700, 400, 100, 0.93)]
+    certainty = {0.95: 0.99, 0.94: 0.2, 0.93: 0.98}
+    taken, seen = find_faces(image, Looks(image, [], people, certainty=certainty), "all")
+    assert ([one.score for one in taken], seen) == ([0.95, 0.93], 2)
+    with pytest.raises(SeveralFacesError, match="2 faces"):
+        find_faces(image, Looks(image, [], people, certainty=certainty), "error")
+    # Alone beside what is no face.
+    assert find_faces(image, Looks(image, [], people[:2], certainty=certainty), "error")[1] == 1
+    # The one in the middle is doubtful.
+    (taken_one,), seen = find_faces(image, Looks(image, [], people, certainty=certainty), "best")
+    assert (taken_one.score, seen) == (0.95, 2)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ def detector() -> MTCNN:
 
 
 def test_drawn_faces(detector: MTCNN) -> None:
-    """Sixty: all found, 0.072."""
+    """Fifty-nine of sixty are found, 0.064."""
     from sface.datasets.synthetic.faces import draw_face
 
     values = []
@@ -29,18 +29,21 @@ def test_drawn_faces(detector: MTCNN) -> None:
         drawn = draw_face(7, person, 0)
         (face,), _ = find_faces(drawn.image, detector)
         values.append(point_error(face.landmarks, drawn.landmarks))
-    assert np.mean(values) <= 0.12
+    assert np.mean(values) <= 0.075
 
 
 def test_error_on_marked_photos(detector: MTCNN, shared: Path) -> None:
-    """All 392: 0.047. Pictures fed without exchanging rows and columns give 0.7, with red and blue exchanged 0.060."""
-    assert np.mean(errors(detector, shared, every=10)) <= 0.055
+    """All 392: 0.035."""
+    assert np.mean(errors(detector, shared, every=10)) <= 0.04
 
 
 def test_error_on_large_photos(detector: MTCNN, shared: Path) -> None:
-    for image, pupils in london(shared, 2):
+    """All 12: 0.016."""
+    values = []
+    for image, pupils in london(shared, 4):
         (face,), _ = find_faces(image, detector)
-        assert point_error(face.landmarks[:2], pupils) <= 0.05
+        values.append(point_error(face.landmarks[:2], pupils))
+    assert np.mean(values) <= 0.026
 
 
 def test_a_small_face_in_a_small_photo(detector: MTCNN, shared: Path) -> None:
@@ -49,12 +52,16 @@ def test_a_small_face_in_a_small_photo(detector: MTCNN, shared: Path) -> None:
     canvas = np.full((250, 250, 3), 128, np.uint8)
     canvas[30:90, 150:210] = image[::4, ::4][:60, :60]
     (face,), _ = find_faces(canvas, detector)
-    assert point_error(face.landmarks, points / 4 + [150, 30]) <= 0.15
+    assert point_error(face.landmarks, points / 4 + [150, 30]) <= 0.05
 
 
 def test_faces_that_fill_the_photo(detector: MTCNN, shared: Path) -> None:
-    found = [detector.detect(cut_tight(image, box, 1.0)[0]) for image, box, _ in lfw(shared, 20)]
-    assert sum(map(bool, found)) >= len(found) - 1
+    values = []
+    for image, box, points in lfw(shared, 20):
+        cut, corner = cut_tight(image, box, 1.0)
+        (face,), _ = find_faces(cut, detector)
+        values.append(point_error(face.landmarks + corner, points))
+    assert np.mean(values) <= 0.055
 
 
 def test_faces_come_best_first_and_are_what_the_type_says(detector: MTCNN, shared: Path) -> None:
