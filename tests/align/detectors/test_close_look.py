@@ -52,7 +52,7 @@ def first(points: np.ndarray, shift: tuple[float, float] = (0, 0), scale: float 
 
 
 @pytest.mark.parametrize("degrees", [0, -45, 90, 180])
-@pytest.mark.parametrize("off", [0, 20, -25])
+@pytest.mark.parametrize("off", [0, 20])
 def test_error_at_every_roll(close_look: CloseLook, marked: Marked, degrees: float, off: float) -> None:
     """Photos: 0.036. Drawn faces: 0.068. As much where the detector was wrong about the roll."""
     errors = []
@@ -68,6 +68,14 @@ def test_error_at_every_roll(close_look: CloseLook, marked: Marked, degrees: flo
         assert face.score == 0.9
     assert np.mean(errors) <= (0.042 if len(marked[0][0]) == 250 else 0.08)
     assert max(errors) <= 0.2
+
+
+def test_a_wrong_roll_is_forgiven(close_look: CloseLook, photos: Marked) -> None:
+    """Points that are turned by 40 degrees: 0.018 of the eye distance, where one look at the roll is 0.03 off."""
+    looks = [[close_look.look(image, first(points, off=off)).landmarks for off in (0, -40)] for image, points in photos]
+    gaps = [point_error(found, expected) for expected, found in looks]
+    assert np.mean(gaps) <= 0.023
+    assert max(gaps) <= 0.06
 
 
 @pytest.mark.parametrize(
@@ -189,7 +197,7 @@ def test_only_a_face_that_is_upright_but_for_its_roll_is_certain(close_look: Clo
     upright = [close_look.look(image, first(points)).certainty for image, points in photos]
     # The eyes are taken for the corners of the mouth.
     upside_down = [close_look.look(image, first(points[[4, 3, 2, 1, 0]])).certainty for image, points in photos]
-    negative = [close_look.look(255 - image, first(points)).certainty for image, points in photos]
+    negative = [close_look.look(np.invert(image), first(points)).certainty for image, points in photos]
     beside = [close_look.look(image, first(points, (0.5, 0.5))).certainty for image, points in photos]
     assert np.array(upright).min() > CERTAIN
     for doubtful in (upside_down, negative, beside):
@@ -206,3 +214,52 @@ def test_a_large_face_is_the_small_one_enlarged(close_look: CloseLook, marked: M
     middle = (times - 1) / 2  # of the pixels that are made of the first one
     face, expected = close_look.look(large, first(points * times + middle)), close_look.look(image, first(points))
     assert point_error((face.landmarks - middle) / times, expected.landmarks) <= 0.03
+
+
+def test_noise_of_a_large_face_is_averaged(close_look: CloseLook, photos: Marked) -> None:
+    image, points = photos[0]
+    large = cv2.resize(image, (3000, 3000), interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(4).integers(-120, 121, large.shape, dtype=np.int16)
+    noisy = np.clip(large + noise, 0, 255).astype(np.uint8)
+    face = close_look.look(noisy, first(points * 12 + 5.5))
+    assert face.certainty is not None and face.certainty > 0.9
+    expected = close_look.look(image, first(points)).landmarks
+    assert point_error((face.landmarks - 5.5) / 12, expected) <= 0.04
+
+
+class Says:
+    """O-Net that gives every picture the same answer: the whole picture is the face, with these points, for certain."""
+
+    def __init__(self, points: np.ndarray) -> None:
+        mirrored = (points * [-1, 1] + [1, 0])[[1, 0, 2, 4, 3]]
+        self.outputs = [
+            np.zeros((2, 4), np.float32),
+            np.stack([points.T.ravel(), mirrored.T.ravel()]).astype(np.float32),
+            np.array([[0.01, 0.99]] * 2, np.float32),
+        ]
+
+    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
+        assert pictures.shape == (2, 48, 48, 3)
+        return self.outputs
+
+
+UPRIGHT = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.5], [0.35, 0.75], [0.65, 0.75]])
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        UPRIGHT[[3, 4, 2, 0, 1]],  # the mouth is above the eyes
+        UPRIGHT * [0.05, 1],  # no wider than a line
+        UPRIGHT + np.array([2, 0]),  # beside the picture
+        np.full((5, 2), np.nan),
+    ],
+    ids=["upside down", "line", "beside", "nan"],
+)
+def test_points_that_are_of_no_face_are_not_taken(points: np.ndarray) -> None:
+    given = first(np.array([[70, 80], [110, 80], [90, 105], [75, 125], [105, 125]], dtype=float))
+    image = np.zeros((200, 200, 3), np.uint8)
+    face = CloseLook(Says(points)).look(image, given)  # type: ignore[arg-type]
+    assert (face.box, face.score, face.certainty) == (given.box, given.score, 0.5)
+    np.testing.assert_array_equal(face.landmarks, given.landmarks)
+    assert CloseLook(Says(UPRIGHT)).look(image, given).certainty == pytest.approx(0.99)  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ def test_where_only_a_turned_copy_shows_the_face(detector: Detector, shared: Pat
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_one_face_has_one_crop_whatever_way_it_was_chosen(detector: Detector, shared: Path, size: int) -> None:
-    people = [cv2.copyMakeBorder(image, *[25] * 4, cv2.BORDER_CONSTANT) for image, _, _ in lfw(shared, 33)]
+    people = [cv2.copyMakeBorder(image, 25, 25, 25, 25, cv2.BORDER_CONSTANT) for image, _, _ in lfw(shared, 33)]
     for four in (people[0:4], people[4:8]):
         image = np.concatenate([np.concatenate(four[:2], axis=1), np.concatenate(four[2:], axis=1)])
         image = cv2.resize(image, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)
