@@ -20,13 +20,13 @@ def reduced(shape: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def to_copy(points: np.ndarray, photo: tuple[int, int], copy: tuple[int, int], degrees: float) -> np.ndarray:
+def to_copy(points: np.ndarray, photo: tuple[int, int], copy: tuple[int, ...], degrees: float) -> np.ndarray:
     """Points (N, 2) of a photo in its copy: clockwise about the middle, which stays the middle."""
     small = reduced(photo)
     angle = np.radians(degrees)
     x, y = ((points + 0.5) / photo[::-1] * small[::-1] - np.array(small[::-1]) / 2).T
     turned = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=1)
-    return np.asarray(turned + np.array(copy[::-1]) / 2 - 0.5)
+    return np.asarray(turned + np.array(copy[1::-1]) / 2 - 0.5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -34,7 +34,7 @@ def to_copy(points: np.ndarray, photo: tuple[int, int], copy: tuple[int, int], d
 def test_points_go_there_and_back(shape: tuple[int, int], degrees: float) -> None:
     copy = TurnedCopy(np.zeros((*shape, 3), np.uint8), degrees)
     points = np.random.default_rng(1).random((5, 2)) * shape[::-1]
-    there = to_copy(points, shape, copy.image.shape[:2], degrees)
+    there = to_copy(points, shape, copy.image.shape, degrees)
     middle, half = there.mean(axis=0), 3.0
     box = (*(middle - half).tolist(), *(middle + half).tolist())
     face = copy.in_photo(Face(box, there.astype(np.float32), 0.8))
