@@ -22,7 +22,7 @@ SIDE = 48  # of O-Net's picture, in pixels
 _OF_DETECTOR, _OF_O_NET = 0.9, 0.85
 # Another look where the one before showed the face turned by more, or off the middle or of another size by a larger
 # share of the picture: then the detector's box, or its roll, was not exact.
-_TURNED, _OFF = math.radians(8), 0.08
+_TURNED, _OFF = math.radians(8), 0.1
 _MOST_LOOKS = 3
 # Below this score O-Net sees no face, and the detector's landmarks are kept.
 MIN_CERTAINTY = 0.5

@@ -92,8 +92,9 @@ def test_another_first_box_gives_about_the_same_points(
         found = close_look.look(image, first(points, shift, scale)).landmarks
         gaps.append(point_error(found, expected))
         errors.append(point_error(found, points))
-    assert np.mean(gaps) <= 0.03
-    assert np.mean(errors) <= (0.042 if len(marked[0][0]) == 250 else 0.08)
+    are_photos = len(marked[0][0]) == 250
+    assert np.mean(gaps) <= (0.03 if are_photos else 0.04)
+    assert np.mean(errors) <= (0.042 if are_photos else 0.08)
 
 
 def test_a_mirror_image_has_the_mirrored_points(close_look: CloseLook, marked: Marked) -> None:
