@@ -60,6 +60,8 @@ def embed_each(
     def read(photo: tuple[Photo, str]) -> PhotoFaces | SFaceError:
         return _read(reader, *photo, color)
 
+    if len({id(photo) for photo, _ in photos}) < len(photos):
+        threads = 1  # one open file is not to be read by two threads
     all_read = read_ahead(read, photos, threads=threads, chunk=1, depth=2 * embedder.chunk)
     with closing(all_read):
         while part := list(islice(all_read, embedder.chunk)):

@@ -107,7 +107,7 @@ class FaceVerifier:
         def read_second() -> PhotoFaces:
             return self.reader.read(b, names[1], color=color)
 
-        if self.threads == 1:
+        if self.threads == 1 or a is b:  # one open file is not to be read by two threads
             photos = (read_first(), read_second())
         else:
             photos = side_by_side(read_first, read_second)

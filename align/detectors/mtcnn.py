@@ -35,7 +35,7 @@ class MTCNN:
 
     name = "mtcnn"
     aligner = f"mtcnn+{CLOSE_LOOK}"
-    certain_score = 0.98
+    certain_score = 0.98  # of upright photos 99 % have more, of those tilted by 45 degrees three quarters
 
     def __init__(self, *, threads: int | None = None) -> None:
         self._p_net, self._r_net, self._o_net = (Network(f"{letter}net.onnx", threads) for letter in "pro")

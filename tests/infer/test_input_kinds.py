@@ -165,3 +165,13 @@ def test_a_folder_is_no_picture(drawn_photos: list[Path], tmp_path: Path, capsys
     model = write_model(tmp_path / "tiny.onnx", metadata=raw_metadata())
     assert face_verify([str(tmp_path), str(drawn_photos[0]), "--model", str(model)]) == 3
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_one_open_file_or_picture_twice(verifier: FaceVerifier, drawn_photos: list[Path]) -> None:
+    """Photos are read by several threads, but not one and the same source."""
+    for _ in range(5):
+        with drawn_photos[0].open("rb") as file, Image.open(drawn_photos[0]) as picture:
+            for source in (file, picture):
+                assert verifier.verify(source, source).similarity == pytest.approx(1, abs=1e-5)
+                units = verifier.embed([source] * 6)
+                assert (units @ units[0] > 1 - 1e-5).all()
